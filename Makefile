@@ -1,0 +1,57 @@
+# Every target makes its own .venv from the hashed lock; uv is installed where it is missing.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+STAMP := .venv/.locked
+RUN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit check format lock bench clean venv
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+
+ifeq ($(UV),.uv/bin/uv)
+$(STAMP): .uv/bin/uv
+endif
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+	$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+venv: $(STAMP) ## make .venv from the lock
+
+demo: $(STAMP) ## start the real parts, break five runs, explain them
+	$(RUN)/clearsight demo --json .clearsight/demo.json
+
+test: $(STAMP) ## every test, on real parts
+	$(RUN)/pytest
+
+test-unit: $(STAMP) ## the pure tests only
+	$(RUN)/pytest tests/unit tests/contract
+
+check: $(STAMP) ## format, lint, types, import directions
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: $(STAMP) ## format the code and sort imports
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+lock: ## renew the locks from pyproject.toml
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	echo uv | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" - -o requirements-uv.lock
+
+bench: $(STAMP) ## every benchmark; figures go to bench-results/
+	$(RUN)/python -m pytest tests/bench -m "" -s
+
+clean: ## stop the stack, remove its data, .venv and caches
+	-@test -x $(RUN)/clearsight && $(RUN)/clearsight down --purge
+	rm -rf .venv .uv .clearsight .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

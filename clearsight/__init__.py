@@ -1,0 +1,1 @@
+"""ClearSight RCA: the rules of the product, its settings, its command and its local stack."""

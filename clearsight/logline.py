@@ -1,0 +1,63 @@
+"""The record on `clearsight.logs`: one log line, as the forwarder publishes it and the worker lands it.
+
+Times are epoch milliseconds, UTC: the unit of Debezium's `ts_ms`, so that both sides of the join compare like with like.
+`event_time` is the writer's clock, `ingestion_time` CloudWatch's, `forwarded_time` ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+CorrelationSource = Literal["field", "pattern", "inherited", "trace", "none"]
+Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+
+
+class LogError(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: str | None = None
+    message: str | None = None
+    stack: str | None = None
+    fingerprint: str | None = None
+    """Hash of the error type and the frames (file and function, without line numbers)."""
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    event_id: str
+    """CloudWatch's own 56-digit id."""
+    event_time: int
+    ingestion_time: int | None = None
+    forwarded_time: int
+    account: str
+    region: str
+    log_group: str
+    log_stream: str
+    origin: Literal["pull", "push", "backfill"] = "pull"
+    correlation_id: str | None = None
+    correlation_source: CorrelationSource = "none"
+    scenario_id: str | None = None
+    run_id: str | None = None
+    user_id: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    service: str | None = None
+    node: str | None = None
+    level: Level = "INFO"
+    level_raw: str | None = None
+    message: str
+    error: LogError | None = None
+    format: str = "text"
+    attributes: dict[str, Any] = {}
+    redactions: dict[str, int] = {}
+
+
+class ForwarderState(msgspec.Struct, frozen=True, kw_only=True):
+    """The record on `clearsight.forwarder.state`, key = log group: everything up to `through` is on `clearsight.logs`
+    before the offsets in `offsets` (partition → next offset)."""
+
+    group: str
+    through: int
+    """Epoch milliseconds of event time."""
+    offsets: dict[str, int]
+    written: int
+    """Epoch milliseconds."""

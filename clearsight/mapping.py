@@ -1,0 +1,229 @@
+"""Which source tables play which part: `clearsight.toml`, parsed and checked.
+
+    [source.scenario | source.input | source.run | source.user], [[source.other]], [[errors]]
+
+Any application can be audited by naming its tables here; the packaged file fits the demo application.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from clearsight.errors import MappingError
+
+DEFAULT_MAPPING = Path(__file__).with_name("clearsight.toml")
+
+Part = Literal["scenario", "input", "run", "user", "other"]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every mapped table has. `table` is "schema.table", `key` the columns that identify a row."""
+
+    table: str
+    key: tuple[str, ...]
+    correlation: str | None = None
+
+
+class ScenarioTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str | None = None
+    owner: str | None = None
+    status: str | None = None
+    lifecycle: dict[str, str] = {}
+    """State entered → the column that holds when."""
+
+
+class InputTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    scenario: str
+    node: str | None = None
+    name: str | None = None
+    value: tuple[str, ...] = ()
+    """Columns that can hold the value; the first that is not null does."""
+
+
+class RunTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    scenario: str
+    status: str
+    user: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    error: str | None = None
+    node: str | None = None
+    succeeded: tuple[str, ...] = ("succeeded",)
+    failed: tuple[str, ...] = ("failed",)
+
+
+class UserTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str | None = None
+    email: str | None = None
+
+
+class OtherTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Audited, and placed in the timeline by the scenario or run that a row names."""
+
+    scenario: str | None = None
+    run: str | None = None
+    node: str | None = None
+
+
+AnyTable = ScenarioTable | InputTable | RunTable | UserTable | OtherTable
+
+
+class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    match: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    scenario: ScenarioTable
+    input: InputTable | None = None
+    run: RunTable | None = None
+    user: UserTable | None = None
+    other: tuple[OtherTable, ...] = ()
+    errors: tuple[ErrorRule, ...] = ()
+
+    def parts(self) -> Iterator[tuple[Part, AnyTable]]:
+        """Each audited table with the part it plays."""
+        yield "scenario", self.scenario
+        if self.input:
+            yield "input", self.input
+        if self.run:
+            yield "run", self.run
+        if self.user:
+            yield "user", self.user
+        for table in self.other:
+            yield "other", table
+
+    def tables(self) -> tuple[str, ...]:
+        """The audited tables, "schema.table", in the order of the file."""
+        return tuple(table.table for _, table in self.parts())
+
+
+_PARTS: dict[str, type[Any]] = {
+    "scenario": ScenarioTable,
+    "input": InputTable,
+    "run": RunTable,
+    "user": UserTable,
+}
+_TABLE_NAME = re.compile(r"[^.\s]+\.[^.\s]+")
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file. Raises MappingError naming the file, the line and the key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        problem = "no such file" if isinstance(error, FileNotFoundError) else "not readable"
+        raise MappingError(str(path), "mapping_file", None, problem, "correct CLEARSIGHT_MAPPING_FILE") from None
+    return parse_mapping(text, str(path))
+
+
+def parse_mapping(text: str, path: str = "clearsight.toml") -> Mapping:
+    """Check the text of a mapping file. Raises MappingError naming the line and the key."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        line = int(found[1]) if found else None
+        raise MappingError(path, "syntax", line, str(error), "correct the TOML at that line") from None
+    return _Reader(text, path).mapping(document)
+
+
+class _Reader:
+    def __init__(self, text: str, path: str) -> None:
+        self._lines = text.splitlines()
+        self._path = path
+
+    def mapping(self, document: dict[str, Any]) -> Mapping:
+        for key in document:
+            if key not in ("source", "errors"):
+                raise self._error("", key, "unknown section", "use [source.…] and [[errors]] only")
+        source = document.get("source")
+        if not isinstance(source, dict) or "scenario" not in source:
+            raise self._error("", "source.scenario", "missing", "name the table of scenarios in [source.scenario]")
+        for key in source:
+            if key not in ("name", "other", *_PARTS):
+                raise self._error("source", key, "unknown part", f"use one of {', '.join(_PARTS)}, other")
+        parts = {part: self._table(f"source.{part}", source[part], kind) for part, kind in _PARTS.items() if part in source}
+        others = self._list("source.other", source.get("other", []))
+        mapping = Mapping(
+            source=self._convert("source", "name", source.get("name", "source"), str),
+            other=tuple(self._table("source.other", item, OtherTable, n) for n, item in enumerate(others)),
+            errors=tuple(
+                self._struct("errors", item, ErrorRule, n) for n, item in enumerate(self._list("errors", document.get("errors", [])))
+            ),
+            **parts,
+        )
+        tables = list(mapping.tables())
+        for table in tables:
+            if tables.count(table) > 1:
+                raise self._error("source", table, "plays two parts", "map each table once")
+        return mapping
+
+    def _list(self, section: str, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self._error(section, section, "must be a list of tables", f"write it as [[{section}]]")
+        return value
+
+    def _table(self, section: str, raw: Any, kind: type[Any], occurrence: int = 0) -> Any:
+        if isinstance(raw, dict):
+            for key in ("key", "value"):
+                if isinstance(raw.get(key), str):
+                    raw = {**raw, key: [raw[key]]}
+        table = self._struct(section, raw, kind, occurrence)
+        if not _TABLE_NAME.fullmatch(table.table):
+            raise self._error(section, "table", f"{table.table!r} is not schema.table", "write it as schema.table", occurrence)
+        if not table.key:
+            raise self._error(section, "key", "is empty", "list the columns that identify a row", occurrence)
+        return table
+
+    def _struct(self, section: str, raw: Any, kind: type[Any], occurrence: int = 0) -> Any:
+        if not isinstance(raw, dict):
+            raise self._error(section, section, "must be a table", f"write it as [{section}]")
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
+        for key in raw:
+            if key not in known:
+                raise self._error(section, key, "unknown key", f"use one of {', '.join(known)}", occurrence)
+        for field in msgspec.structs.fields(kind):
+            if field.required and field.encode_name not in raw:
+                raise self._error(section, field.encode_name, "missing", f"add it to [{section}]", occurrence)
+        converted = {
+            field.encode_name: self._convert(section, field.encode_name, raw[field.encode_name], field.type, occurrence)
+            for field in msgspec.structs.fields(kind)
+            if field.encode_name in raw
+        }
+        return kind(**converted)
+
+    def _convert(self, section: str, key: str, value: Any, kind: Any, occurrence: int = 0) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise self._error(section, key, str(error), "correct the value", occurrence) from None
+
+    def _error(self, section: str, key: str, problem: str, mend: str, occurrence: int = 0) -> MappingError:
+        name = f"{section}.{key}" if section and not key.startswith(section) else key
+        return MappingError(self._path, name, self._line_of(section, key, occurrence), problem, mend)
+
+    def _line_of(self, section: str, key: str, occurrence: int) -> int | None:
+        """The line of `key` in `section`, else of the section's heading."""
+        heading, seen, inside = None, -1, section == ""
+        for number, line in enumerate(self._lines, start=1):
+            text = line.strip()
+            if text.startswith("["):
+                name = text.strip("[]").split("#")[0].strip().rstrip("]").strip()
+                seen += name == section
+                inside = name == section and seen == occurrence
+                if inside:
+                    heading = number
+                if name == key or name == f"{section}.{key}":
+                    return number
+            elif inside and re.match(rf'"?{re.escape(key)}"?\s*=', text):
+                return number
+        return heading

@@ -1,0 +1,180 @@
+"""All settings, resolved once and passed in.
+
+Precedence: environment (`CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS=…`) over `.clearsight/stack.json` (what `clearsight up`
+wrote about the local stack) over the defaults here. Times carry their unit in the name. Connection strings are secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from clearsight.errors import ConfigurationError
+from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
+
+HOME_VARIABLE = "CLEARSIGHT_HOME"
+STACK_FILE = "stack.json"
+
+
+def home() -> Path:
+    """The folder of the local stack's data, logs and state; `.clearsight` unless CLEARSIGHT_HOME says otherwise."""
+    return Path(os.environ.get(HOME_VARIABLE, ".clearsight")).resolve()
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(Section):
+    """The audited application's database."""
+
+    dsn: SecretStr | None = Field(None, description="URL of the connector's own role: REPLICATION and SELECT only")
+    admin_dsn: SecretStr | None = Field(None, description="URL of a role that may prepare the source; only `register --prepare` uses it")
+    connector_host: str | None = Field(None, description="host by which Kafka Connect reaches the source, where it differs")
+    connector_port: int | None = Field(None, description="port by which Kafka Connect reaches the source, where it differs")
+    publication: str = "clearsight"
+    slot: str = "clearsight"
+    role: str = "clearsight_cdc"
+
+
+class KafkaSettings(Section):
+    bootstrap_servers: str = "127.0.0.1:9092"
+    topic_prefix: str = "clearsight"
+    replication_factor: int = Field(1, ge=1)
+    retention_days: int = Field(30, ge=1, description="how long the raw topics can be replayed")
+
+
+class ConnectSettings(Section):
+    url: str = "http://127.0.0.1:8083"
+    connector_name: str = "clearsight"
+    poll_interval_ms: int = Field(20, ge=1)
+    heartbeat_interval_ms: int = Field(1000, ge=100)
+    start_timeout_s: float = 60.0
+
+
+class ReportSettings(Section):
+    """The reporting database; one URL a role."""
+
+    owner_dsn: SecretStr | None = Field(None, description="URL of the owner; only `migrate` uses it")
+    writer_dsn: SecretStr | None = Field(None, description="URL of clearsight_writer; the worker uses it")
+    api_dsn: SecretStr | None = Field(None, description="URL of clearsight_api; the API and the questions use it")
+
+
+class CloudWatchSettings(Section):
+    endpoint_url: str | None = Field(None, description="empty: real AWS; else the simulator")
+    region: str = "eu-west-1"
+    account_id: str = "000000000000"
+    groups: tuple[str, ...] = ("/clearsight/forecast-api", "/clearsight/forecast-engine")
+
+
+class ForwarderSettings(Section):
+    poll_interval_ms: int = Field(200, ge=10)
+    overlap_s: float = Field(30.0, gt=0, description="each poll reads this far back; later lines are missed until the tiers come")
+    page_limit: int = Field(10_000, ge=1, le=10_000)
+    delivery_timeout_s: float = 30.0
+
+
+class WorkerSettings(Section):
+    group_id: str = "clearsight-worker"
+    batch_max_events: int = Field(5000, ge=1)
+    batch_wait_ms: int = Field(20, ge=1)
+    deadline_s: float = Field(900.0, gt=0, description="how long an event may wait for its context before it is unlinked")
+    in_step_ms: int = Field(2000, ge=0, description="how far a partition may be read ahead of the slowest one")
+    undecodable_limit: float = Field(0.5, gt=0, le=1, description="share of undecodable records in a batch above which the worker stops")
+    session_timeout_ms: int = 10_000
+    database_retry_s: float = Field(60.0, gt=0, description="how long a batch is tried again while the reporting database is away")
+
+
+class ApiSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    allow_unauthenticated: bool = Field(False, description="listen on another address than loopback although nobody has to log in yet")
+    pool_size: int = Field(8, ge=1)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+class DemoSettings(Section):
+    dsn: SecretStr | None = Field(None, description="URL of the demo application's own role in the source database")
+
+
+class _StackFile(PydanticBaseSettingsSource):
+    """What the local stack wrote about itself."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # pragma: no cover - unused hook
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = home() / STACK_FILE
+        try:
+            settings = json.loads(path.read_text())["settings"]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigurationError(
+                f"{path}: not readable as the stack's state ({type(error).__name__})",
+                "run `clearsight down --purge` and `clearsight up`",
+            ) from error
+        return dict(settings)
+
+
+class Settings(BaseSettings):
+    """The whole tree. Frozen; make a changed one with `model_copy(update=…)`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLEARSIGHT_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    source: SourceSettings = SourceSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    connect: ConnectSettings = ConnectSettings()
+    report: ReportSettings = ReportSettings()
+    cloudwatch: CloudWatchSettings = CloudWatchSettings()
+    forwarder: ForwarderSettings = ForwarderSettings()
+    worker: WorkerSettings = WorkerSettings()
+    api: ApiSettings = ApiSettings()
+    demo: DemoSettings = DemoSettings()
+    mapping_file: Path | None = Field(None, description="clearsight.toml of your application; empty: the demo's")
+    log_level: str = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _StackFile(settings_cls)
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """The parsed mapping file. Raises MappingError with the key and the line."""
+        return load_mapping(self.mapping_file or DEFAULT_MAPPING)
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError that names the variable and what was wrong with it."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "CLEARSIGHT_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(f"{name}: {first['msg']}", f"correct {name} in the environment") from None
+
+
+def required(dsn: SecretStr | None, name: str) -> str:
+    """The secret's value. Raises ConfigurationError naming the variable where it is not set."""
+    if dsn is None:
+        variable = f"CLEARSIGHT_{name.upper().replace('.', '__')}"
+        raise ConfigurationError(f"{name} is not set", f"set {variable}, or start the local stack with `clearsight up`")
+    return dsn.get_secret_value()

@@ -1,0 +1,82 @@
+"""Every Kafka topic of the product: name, partitions, settings. Created by us, compared by the doctor.
+
+Raw topics are stamped with append time: with event time, retention would delete backfilled logs at once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+PARTITIONS = 3
+"""Of the topics that carry rows and log lines; also the most workers that share the work."""
+
+DAY_MS = 86_400_000
+
+
+class Topic(msgspec.Struct, frozen=True):
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+class TopicNames(msgspec.Struct, frozen=True):
+    """The names that follow from the topic prefix."""
+
+    prefix: str = "clearsight"
+
+    def change(self, table: str) -> str:
+        """Debezium's topic of one table, "schema.table"."""
+        return f"{self.prefix}.{table}"
+
+    @property
+    def message(self) -> str:
+        """Context messages and heartbeats, all under one key and so in one partition."""
+        return f"{self.prefix}.message"
+
+    @property
+    def transaction(self) -> str:
+        return f"{self.prefix}.transaction"
+
+    @property
+    def heartbeat(self) -> str:
+        return f"__debezium-heartbeat.{self.prefix}"
+
+    @property
+    def logs(self) -> str:
+        return f"{self.prefix}.logs"
+
+    @property
+    def forwarder_state(self) -> str:
+        """The forwarder's checkpoints, by log group; compacted."""
+        return f"{self.prefix}.forwarder.state"
+
+    @property
+    def audit(self) -> str:
+        """Enriched events for everybody else, by event id; the highest revision counts."""
+        return f"{self.prefix}.audit"
+
+    def consumed(self, tables: tuple[str, ...]) -> list[str]:
+        """What the worker reads."""
+        return [*(self.change(table) for table in tables), self.message, self.transaction, self.logs, self.forwarder_state]
+
+
+def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[Topic]:
+    """All topics for these audited tables ("schema.table")."""
+    names = TopicNames(prefix)
+    raw = {
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(retention_days * DAY_MS),
+        "cleanup.policy": "delete",
+        "compression.type": "producer",
+        "max.message.bytes": str(4 * 1024 * 1024),
+    }
+    compacted = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+    return [
+        *(Topic(names.change(table), PARTITIONS, raw) for table in tables),
+        Topic(names.message, 1, raw),
+        Topic(names.transaction, 1, raw),
+        Topic(names.heartbeat, 1, raw),
+        Topic(names.logs, PARTITIONS, raw),
+        Topic(names.forwarder_state, 1, compacted),
+        Topic(names.audit, PARTITIONS, raw),
+    ]
