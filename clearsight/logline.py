@@ -1,6 +1,6 @@
 """The record on `clearsight.logs`: one log line, as the forwarder publishes it and the worker lands it.
 
-Times are epoch milliseconds, UTC: the unit of Debezium's `ts_ms`, so that both sides of the join compare like with like.
+Times are epoch milliseconds, UTC, the unit of Debezium's `ts_ms`: both sides of the join compare like with like.
 `event_time` is the writer's clock, `ingestion_time` CloudWatch's, `forwarded_time` ours.
 """
 

@@ -151,13 +151,16 @@ class _Reader:
         for key in source:
             if key not in ("name", "other", *_PARTS):
                 raise self._error("source", key, "unknown part", f"use one of {', '.join(_PARTS)}, other")
-        parts = {part: self._table(f"source.{part}", source[part], kind) for part, kind in _PARTS.items() if part in source}
+        parts = {
+            part: self._table(f"source.{part}", source[part], kind) for part, kind in _PARTS.items() if part in source
+        }
         others = self._list("source.other", source.get("other", []))
         mapping = Mapping(
             source=self._convert("source", "name", source.get("name", "source"), str),
             other=tuple(self._table("source.other", item, OtherTable, n) for n, item in enumerate(others)),
             errors=tuple(
-                self._struct("errors", item, ErrorRule, n) for n, item in enumerate(self._list("errors", document.get("errors", [])))
+                self._struct("errors", item, ErrorRule, n)
+                for n, item in enumerate(self._list("errors", document.get("errors", [])))
             ),
             **parts,
         )
@@ -179,7 +182,9 @@ class _Reader:
                     raw = {**raw, key: [raw[key]]}
         table = self._struct(section, raw, kind, occurrence)
         if not _TABLE_NAME.fullmatch(table.table):
-            raise self._error(section, "table", f"{table.table!r} is not schema.table", "write it as schema.table", occurrence)
+            raise self._error(
+                section, "table", f"{table.table!r} is not schema.table", "write it as schema.table", occurrence
+            )
         if not table.key:
             raise self._error(section, "key", "is empty", "list the columns that identify a row", occurrence)
         return table

@@ -35,9 +35,15 @@ class SourceSettings(Section):
     """The audited application's database."""
 
     dsn: SecretStr | None = Field(None, description="URL of the connector's own role: REPLICATION and SELECT only")
-    admin_dsn: SecretStr | None = Field(None, description="URL of a role that may prepare the source; only `register --prepare` uses it")
-    connector_host: str | None = Field(None, description="host by which Kafka Connect reaches the source, where it differs")
-    connector_port: int | None = Field(None, description="port by which Kafka Connect reaches the source, where it differs")
+    admin_dsn: SecretStr | None = Field(
+        None, description="URL of a role that may prepare the source; only `register --prepare` uses it"
+    )
+    connector_host: str | None = Field(
+        None, description="host by which Kafka Connect reaches the source, where it differs"
+    )
+    connector_port: int | None = Field(
+        None, description="port by which Kafka Connect reaches the source, where it differs"
+    )
     publication: str = "clearsight"
     slot: str = "clearsight"
     role: str = "clearsight_cdc"
@@ -75,7 +81,9 @@ class CloudWatchSettings(Section):
 
 class ForwarderSettings(Section):
     poll_interval_ms: int = Field(200, ge=10)
-    overlap_s: float = Field(30.0, gt=0, description="each poll reads this far back; later lines are missed until the tiers come")
+    overlap_s: float = Field(
+        30.0, gt=0, description="each poll reads this far back; later lines are missed until the tiers come"
+    )
     page_limit: int = Field(10_000, ge=1, le=10_000)
     delivery_timeout_s: float = 30.0
 
@@ -84,17 +92,25 @@ class WorkerSettings(Section):
     group_id: str = "clearsight-worker"
     batch_max_events: int = Field(5000, ge=1)
     batch_wait_ms: int = Field(20, ge=1)
-    deadline_s: float = Field(900.0, gt=0, description="how long an event may wait for its context before it is unlinked")
+    deadline_s: float = Field(
+        900.0, gt=0, description="how long an event may wait for its context before it is unlinked"
+    )
     in_step_ms: int = Field(2000, ge=0, description="how far a partition may be read ahead of the slowest one")
-    undecodable_limit: float = Field(0.5, gt=0, le=1, description="share of undecodable records in a batch above which the worker stops")
+    undecodable_limit: float = Field(
+        0.5, gt=0, le=1, description="share of undecodable records in a batch above which the worker stops"
+    )
     session_timeout_ms: int = 10_000
-    database_retry_s: float = Field(60.0, gt=0, description="how long a batch is tried again while the reporting database is away")
+    database_retry_s: float = Field(
+        60.0, gt=0, description="how long a batch is tried again while the reporting database is away"
+    )
 
 
 class ApiSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
-    allow_unauthenticated: bool = Field(False, description="listen on another address than loopback although nobody has to log in yet")
+    allow_unauthenticated: bool = Field(
+        False, description="listen on another address than loopback although nobody has to log in yet"
+    )
     pool_size: int = Field(8, ge=1)
 
     @property

@@ -57,7 +57,13 @@ class TopicNames(msgspec.Struct, frozen=True):
 
     def consumed(self, tables: tuple[str, ...]) -> list[str]:
         """What the worker reads."""
-        return [*(self.change(table) for table in tables), self.message, self.transaction, self.logs, self.forwarder_state]
+        return [
+            *(self.change(table) for table in tables),
+            self.message,
+            self.transaction,
+            self.logs,
+            self.forwarder_state,
+        ]
 
 
 def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[Topic]:

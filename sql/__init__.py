@@ -1,0 +1,1 @@
+"""The reporting database: models, migrations, roles, partitions."""

@@ -1,0 +1,41 @@
+"""The tables of schema `rpt`, as SQLAlchemy Core tables. The migrations make them; a test compares both."""
+
+from sql.models.base import METADATA, SCHEMA
+from sql.models.bookkeeping import audit_outbox, batch, consumer_position, dead_letter, gap, watermark
+from sql.models.correlation import correlation, correlation_touch, row_snapshot, transaction_context
+from sql.models.dimensions import dim_date, dim_run, dim_scenario, dim_user
+from sql.models.facts import (
+    PARTITIONED,
+    fact_cloudwatch_log,
+    fact_row_change,
+    fact_run_diagnostic,
+    fact_scenario_state_change,
+    fact_user_action,
+)
+from sql.models.views import view_scenario_audit_trail
+
+__all__ = [
+    "METADATA",
+    "PARTITIONED",
+    "SCHEMA",
+    "audit_outbox",
+    "batch",
+    "consumer_position",
+    "correlation",
+    "correlation_touch",
+    "dead_letter",
+    "dim_date",
+    "dim_run",
+    "dim_scenario",
+    "dim_user",
+    "fact_cloudwatch_log",
+    "fact_row_change",
+    "fact_run_diagnostic",
+    "fact_scenario_state_change",
+    "fact_user_action",
+    "gap",
+    "row_snapshot",
+    "transaction_context",
+    "view_scenario_audit_trail",
+    "watermark",
+]

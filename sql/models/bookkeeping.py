@@ -1,0 +1,86 @@
+"""What the worker knows about its own work: it is what `coverage` and the start rule read."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from sql.models.base import METADATA, Instant
+
+consumer_position = Table(
+    "consumer_position",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("kafka_partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("owner_epoch", BigInteger, nullable=False),
+    Column("owner", Text),
+    Column("cluster_id", Text, nullable=False),
+    Column("topic_id", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False, server_default=text("now()")),
+)
+
+batch = Table(
+    "batch",
+    METADATA,
+    Column("batch_id", BigInteger, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("kafka_partition", Integer, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("first_event_at", Instant),
+    Column("last_event_at", Instant),
+    Column("landed_at", Instant, nullable=False, server_default=text("now()")),
+    Index("ix_batch_position", "topic", "kafka_partition", "next_offset"),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    METADATA,
+    Column("dead_letter_id", BigInteger, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("kafka_partition", Integer, nullable=False),
+    Column("kafka_offset", BigInteger, nullable=False),
+    Column("record_key", LargeBinary),
+    Column("record_value", LargeBinary),
+    Column("headers", JSONB, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("1")),
+    Column("first_seen_at", Instant, nullable=False, server_default=text("now()")),
+    Column("last_seen_at", Instant, nullable=False, server_default=text("now()")),
+    UniqueConstraint("topic", "kafka_partition", "kafka_offset"),
+)
+
+gap = Table(
+    "gap",
+    METADATA,
+    Column("gap_id", BigInteger, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("kafka_partition", Integer, nullable=False),
+    Column("from_offset", BigInteger, nullable=False),
+    Column("to_offset", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("detected_at", Instant, nullable=False, server_default=text("now()")),
+)
+
+watermark = Table(
+    "watermark",
+    METADATA,
+    Column("watermark_id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("through_at", Instant, nullable=False),
+    Column("position", BigInteger),
+    Column("offsets", JSONB, nullable=False),
+    Column("seen_at", Instant, nullable=False, server_default=text("now()")),
+    Index("ix_watermark_name", "kind", "name", "watermark_id"),
+)
+
+audit_outbox = Table(
+    "audit_outbox",
+    METADATA,
+    Column("outbox_id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("event_id", UUID, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+)
