@@ -1,0 +1,1 @@
+"""A small forecasting application that makes traffic and breaks in known ways."""
