@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from clearsight.cli import simulator
+
 
 def build() -> typer.Typer:
     """The command with all its subcommands. Importing a command's file must be cheap."""
@@ -16,4 +18,5 @@ def build() -> typer.Typer:
         "Example: clearsight up && clearsight demo break timeout\n\n"
         "Every command takes --debug: errors then keep their traceback.",
     )
+    simulator.register(app)
     return app
