@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import simulator
+from clearsight.cli import down, simulator, status, tail, up
 
 
 def build() -> typer.Typer:
@@ -19,4 +19,6 @@ def build() -> typer.Typer:
         "Every command takes --debug: errors then keep their traceback.",
     )
     simulator.register(app)
+    for command in (up, down, status, tail):
+        command.register(app)
     return app

