@@ -80,12 +80,19 @@ class CloudWatchSettings(Section):
 
 
 class ForwarderSettings(Section):
-    poll_interval_ms: int = Field(200, ge=10)
+    poll_interval_ms: int = Field(200, ge=10, description="how often the newest lines are read")
+    settle_ms: int = Field(2000, ge=0, description="how late a line may become visible; each poll reads this far back")
+    sweep_interval_s: float = Field(10.0, gt=0, description="how often the whole overlap is read")
     overlap_s: float = Field(
-        30.0, gt=0, description="each poll reads this far back; later lines are missed until the tiers come"
+        30.0, gt=0, description="each sweep reads this far back; later lines are missed until the tiers come"
     )
+    start_back_s: float = Field(14 * 86_400.0, ge=0, description="how far back the very first poll of a group goes")
     page_limit: int = Field(10_000, ge=1, le=10_000)
     delivery_timeout_s: float = 30.0
+    state_interval_ms: int = Field(
+        1000, ge=0, description="at most this often is a checkpoint written for a quiet group"
+    )
+    start_timeout_s: float = Field(30.0, gt=0, description="how long Kafka may be away at start")
 
 
 class WorkerSettings(Section):

@@ -12,7 +12,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def simulator(
         port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)],
-        ledger: Annotated[Path, typer.Option(help="File of accepted lines; read again after a restart.")],
+        ledger: Annotated[
+            Path | None,
+            typer.Option(help="File of accepted lines, read again after a restart.", show_default="in .clearsight"),
+        ] = None,
         profile: Annotated[str, typer.Option(help="How the service behaves.")] = "calm",
         seed: Annotated[int, typer.Option(help="Lags and empty pages follow from it.")] = 1,
     ) -> None:
@@ -20,14 +23,14 @@ def register(app: typer.Typer) -> None:
 
         Example: clearsight simulator --port 4581 --ledger .clearsight/cloudwatch.jsonl
         """
-        from clearsight.settings import load_settings
+        from clearsight.settings import home, load_settings
         from connectors.cloudwatch.simulator.profile import profile_named
         from connectors.cloudwatch.simulator.server import serve
 
         cloudwatch = load_settings().cloudwatch
         serve(
             port,
-            ledger,
+            ledger or home() / "cloudwatch" / "ledger.jsonl",
             profile_named(profile),
             seed=seed,
             account_id=cloudwatch.account_id,
