@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import down, simulator, status, tail, up
+from clearsight.cli import demo, down, simulator, status, tail, up
 
 
 def build() -> typer.Typer:
@@ -19,6 +19,7 @@ def build() -> typer.Typer:
         "Every command takes --debug: errors then keep their traceback.",
     )
     simulator.register(app)
+    demo.register(app)
     for command in (up, down, status, tail):
         command.register(app)
     return app

@@ -48,7 +48,7 @@ class Input(NamedTuple):
 
 
 class Committed(NamedTuple):
-    correlation_id: str | None
+    correlation_id: str
     row_key: str
     at_s: float
     """Monotonic clock, right after the commit returned."""
@@ -78,12 +78,14 @@ class ForecastApplication:
                 self.logs.gateway.info("POST /%s 200 %.1f ms", use_case.replace(".", "/"), elapsed_ms)
 
     @contextmanager
-    def transaction(self, row_key: object) -> Iterator[Connection]:
-        """One transaction; `row_key` is a row that it writes, for whoever watches commits."""
+    def transaction(self, first_seen: UUID | None = None) -> Iterator[Connection]:
+        """One transaction. `first_seen` is the key of a row that it is the first to write under its correlation id;
+        whoever watches commits is told."""
         with self.engine.begin() as connection:
             yield connection
         context = current_context()
-        self.on_commit(Committed(context.correlation_id if context else None, str(row_key), time.monotonic()))
+        if first_seen and context:
+            self.on_commit(Committed(context.correlation_id, str(first_seen), time.monotonic()))
 
     def create_user(self, person: Person) -> None:
         with self.transaction(person.user_id) as connection:
@@ -149,7 +151,7 @@ class ForecastApplication:
 
     def rename_node(self, run_id: UUID, node: str, name: str) -> None:
         """Change a key: the result of a node under another name."""
-        with self.transaction(f"{run_id}/{name}") as connection:
+        with self.transaction() as connection:
             row = (run_nodes.c.run_id == run_id) & (run_nodes.c.node == node)
             connection.execute(update(run_nodes).where(row).values(node=name))
         self.logs.api.info("result relabelled", extra={"run_id": str(run_id), "node": node})

@@ -155,7 +155,7 @@ def _fault(random: Random, name: Name, culprit: int) -> tuple[Kind, Category, Ed
     return kind, fault.category, Edit(culprit, fault.node, fault.name, fault.value(random)), None
 
 
-def _contention(random: Random, values: dict[Key, Value], culprit: int) -> tuple[Kind, Category, Edit, Edit]:
+def _contention(random: Random, values: dict[Key, Value], culprit: int) -> tuple[Kind, Category, Edit, Edit | None]:
     """The run locks the nodes in their order, the other session a later one first."""
     first, second = sorted(random.sample(range(len(NODES)), 2))
     earlier, later = (_change_in(random, values, NODES[place].name, culprit) for place in (first, second))

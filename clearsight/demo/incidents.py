@@ -41,7 +41,7 @@ class SeededCause(NamedTuple):
     category: Category
     node: str
     change_key: str
-    """`forecast.inputs/<input_id>/<txid>`, for contention `transaction/<txid>`; the txid as logical decoding gives it."""
+    """`forecast.inputs/<input_id>/<txid>`, for contention `transaction/<txid>`; txid as logical decoding has it."""
 
 
 @dataclass(frozen=True)

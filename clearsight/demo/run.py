@@ -109,7 +109,7 @@ def _start(application: ForecastApplication, run_id: UUID, scenario_id: UUID, us
 def _store(application: ForecastApplication, run_id: UUID, scenario_id: UUID, results: list[NodeResult]) -> None:
     node = results[0].node
     try:
-        with application.transaction(f"{run_id}/{node}") as connection:
+        with application.transaction() as connection:
             for result in results:
                 node = result.node
                 _lock_inputs(connection, scenario_id, node)
@@ -133,7 +133,7 @@ def _finish(
         "error_message": failure.message if failure else None,
         "failed_node": failure.node if failure else None,
     }
-    with application.transaction(run_id) as connection:
+    with application.transaction() as connection:
         if unstored:
             connection.execute(insert(run_nodes).values(_node_row(run_id, unstored)))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))

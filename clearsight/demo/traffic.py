@@ -202,7 +202,7 @@ def relabel(worker: TrafficWorker) -> None:
 
 def nightly_job(worker: TrafficWorker) -> None:
     """A job that nobody gave a context."""
-    with worker.application.transaction("nightly") as connection:
+    with worker.application.transaction() as connection:
         for change in worker.changed(worker.editable(), 2):
             change_input(connection, change)
 

@@ -1,0 +1,93 @@
+"""How long after its commit a change can be seen through the API: some commits are followed until they answer."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+
+import httpx
+
+from clearsight.demo.application import Committed
+
+POLL_S = 0.01
+BETWEEN_SAMPLES_S = 0.15
+SAMPLE_LIMIT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Freshness:
+    samples_ms: tuple[float, ...]
+    unseen: int
+    """Followed commits that did not show within SAMPLE_LIMIT_S."""
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Nearest rank; None without samples."""
+        if not self.samples_ms:
+            return None
+        ranked = sorted(self.samples_ms)
+        return round(ranked[math.ceil(share * len(ranked)) - 1], 1)
+
+
+@dataclass
+class FreshnessProbe:
+    """Follows one commit at a time, in a thread of its own, so that measuring stays a small part of the load.
+
+    A figure includes the API's answer and up to POLL_S of waiting between two questions.
+    """
+
+    client: httpx.Client
+    """Of the API; closed when the probe stops."""
+    _samples_ms: list[float] = field(default_factory=list)
+    _unseen: int = 0
+    _followed: Committed | None = None
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopping: bool = False
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="freshness", daemon=True)
+        self._thread.start()
+
+    def notice(self, committed: Committed) -> None:
+        """Called right after a commit, by whoever made it; takes it if no other is being followed."""
+        if self._followed is None:
+            self._followed = committed
+            self._wake.set()
+
+    def stop(self) -> Freshness:
+        self._stopping = True
+        self._wake.set()
+        if self._thread:
+            self._thread.join()
+        return Freshness(tuple(self._samples_ms), self._unseen)
+
+    def _run(self) -> None:
+        with self.client:
+            while True:
+                self._wake.wait()
+                if self._stopping:
+                    return
+                if self._followed:
+                    self._follow(self._followed)
+                time.sleep(BETWEEN_SAMPLES_S)
+                self._wake.clear()
+                self._followed = None
+
+    def _follow(self, committed: Committed) -> None:
+        while time.monotonic() - committed.at_s < SAMPLE_LIMIT_S and not self._stopping:
+            if _visible(self.client, committed):
+                self._samples_ms.append((time.monotonic() - committed.at_s) * 1000)
+                return
+            time.sleep(POLL_S)
+        if not self._stopping:
+            self._unseen += 1
+
+
+def _visible(client: httpx.Client, committed: Committed) -> bool:
+    try:
+        answer = client.get(f"/rca/correlation/{committed.correlation_id}")
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK and committed.row_key in answer.text

@@ -1,0 +1,115 @@
+"""What landed, against what really happened: as sets, with how often."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import psycopg
+
+from clearsight.demo.truth import Change, Mark, Truth
+from clearsight.errors import Unavailable
+
+K = TypeVar("K")
+POLL_S = 0.5
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Comparison(Generic[K]):
+    expected: Counter[K]
+    found: Counter[K]
+
+    @property
+    def landed(self) -> int:
+        return (self.expected & self.found).total()
+
+    @property
+    def lost(self) -> Counter[K]:
+        return self.expected - self.found
+
+    @property
+    def surplus(self) -> Counter[K]:
+        """Landed more often than it happened, or without having happened."""
+        return self.found - self.expected
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The state of the reporting database at one look."""
+
+    changes: Comparison[Change]
+    lines: Comparison[str]
+    correlated: int
+    """Landed changes and lines with a correlation id."""
+
+    @property
+    def lost(self) -> int:
+        return self.changes.lost.total() + self.lines.lost.total()
+
+    @property
+    def duplicated(self) -> int:
+        return self.changes.surplus.total() + self.lines.surplus.total()
+
+    @property
+    def correlated_share(self) -> float:
+        found = self.changes.found.total() + self.lines.found.total()
+        return round(self.correlated / found, 4) if found else 0.0
+
+    def missing(self) -> str:
+        """What is lost, in words: how much, and the first few."""
+        changes = [f"{c.table} {c.op} {c.row_key} in transaction {c.txid}" for c in sorted(self.changes.lost)]
+        lines = [f"log line {event_id}" for event_id in sorted(self.lines.lost)]
+        first = "; ".join((*changes[:SHOWN], *lines[:SHOWN]))
+        return f"{len(changes)} row changes and {len(lines)} log lines have not landed: {first}"
+
+
+class Reporting:
+    """The facts, read with the API's own rights. Raises Unavailable."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def look(self, expected_changes: Counter[Change], expected_lines: Counter[str], since: Mark) -> Landed:
+        with self._connect() as connection:
+            changes = connection.execute(
+                "SELECT tx_id, table_schema || '.' || table_name, op::text, row_key, count(*), count(correlation_id)"
+                " FROM rpt.fact_row_change WHERE tx_id >= %s GROUP BY 1, 2, 3, 4",
+                (since.txid,),
+            ).fetchall()
+            lines = connection.execute(
+                "SELECT cloudwatch_id, count(*), count(correlation_id)"
+                " FROM rpt.fact_cloudwatch_log WHERE cloudwatch_id >= %s GROUP BY 1",
+                (min(expected_lines, default=""),),
+            ).fetchall()
+        return Landed(
+            Comparison(expected_changes, Counter({Change(*row[:4]): row[4] for row in changes})),
+            Comparison(expected_lines, Counter({row[0]: row[1] for row in lines})),
+            correlated=sum(row[5] for row in changes) + sum(row[2] for row in lines),
+        )
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            return psycopg.connect(self._dsn)
+        except psycopg.OperationalError:
+            raise Unavailable("the reporting database does not answer", "start the stack: clearsight up") from None
+
+
+def wait_until_landed(
+    truth: Truth, reporting: Reporting, since: Mark, timeout_s: float, progress: Callable[[Landed], None]
+) -> Landed:
+    """Look until everything is there and nothing moves any more, or the time is up; what is missing then is in it."""
+    changes, lines = truth.changes(since), truth.log_lines(since)
+    give_up_s = time.monotonic() + timeout_s
+    before: Landed | None = None
+    while True:
+        landed = reporting.look(changes, lines, since)
+        progress(landed)
+        settled = landed.lost == 0 and landed == before
+        if settled or time.monotonic() > give_up_s:
+            return landed
+        before = landed
+        time.sleep(POLL_S)
