@@ -97,7 +97,7 @@ def part() -> Part:
         launch,
         after=("kafka",),
         ready=answers,
-        kept=lambda site: archive(site).keep(),
+        swept=lambda site, in_order: archive(site).sweep(in_order),
         purge=lambda site: shutil.rmtree(site.home / "connect", ignore_errors=True),
         endpoint=lambda site: site.url("connect"),
         ports=("connect",),

@@ -66,10 +66,12 @@ class ClassArchive:
         self._recording.unlink(missing_ok=True)
         return [f"-XX:AOTCacheOutput={self._recording}", "-Xlog:aot*=off", "-Xlog:cds*=off"]
 
-    def keep(self) -> None:
-        """Offer what the ended run recorded, if it did."""
-        if self._recording.exists():
+    def sweep(self, in_order: bool) -> None:
+        """Offer what the ended run recorded; what a killed one left behind is no archive."""
+        if in_order and self._recording.exists():
             self._recording.replace(self._kept)
+        for rest in self._kept.parent.glob(f"{self._recording.name}*"):
+            rest.unlink(missing_ok=True)
 
 
 def _fingerprint() -> str:

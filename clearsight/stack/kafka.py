@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import shutil
-import subprocess
 import uuid
 from pathlib import Path
 
 from clearsight.errors import StackError
-from clearsight.stack import jars, java
+from clearsight.stack import jars, java, processes
 from clearsight.stack.part import Launch, Part, Site
 
 HEAP_MB = 512
@@ -69,23 +68,21 @@ def launch(site: Site) -> Launch:
     configuration = folder / "server.properties"
     write_properties(configuration, properties(site))
     if not (folder / FORMATTED).exists():
-        _format(folder, configuration, jar_set)
+        _format(site, configuration, jar_set)
     options = [f"-Xmx{HEAP_MB}m", *archive(site).options()]
     return Launch(java.command("kafka.Kafka", [str(configuration)], jar_set.class_path, options))
 
 
-def _format(folder: Path, configuration: Path, jar_set: jars.JarSet) -> None:
-    shutil.rmtree(folder / "data", ignore_errors=True)
+def _format(site: Site, configuration: Path, jar_set: jars.JarSet) -> None:
+    shutil.rmtree(_data(site), ignore_errors=True)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
     arguments = ["format", "--cluster-id", cluster, "--config", str(configuration)]
     command = java.command("kafka.tools.StorageTool", arguments, jar_set.class_path, ["-XX:TieredStopAtLevel=1"])
-    result = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_LIMIT_S)
-    if result.returncode != 0:
-        reason = (result.stderr.strip().splitlines() or result.stdout.strip().splitlines() or ["no message"])[-1]
+    if problem := processes.run("kafka", site.home, Launch(command), FORMAT_LIMIT_S):
         raise StackError(
-            f"Kafka cannot make its log folder {folder / 'data'}: {reason}", "make room there, or mend its rights"
+            f"Kafka cannot make its log folder {_data(site)}: {problem}", "make room there, or mend its rights"
         )
-    (folder / FORMATTED).touch()
+    (_folder(site) / FORMATTED).touch()
 
 
 def answers(site: Site) -> bool:
@@ -106,7 +103,7 @@ def part() -> Part:
         "kafka",
         launch,
         ready=answers,
-        kept=lambda site: archive(site).keep(),
+        swept=lambda site, in_order: archive(site).sweep(in_order),
         purge=lambda site: shutil.rmtree(_folder(site), ignore_errors=True),
         endpoint=lambda site: site.address("kafka"),
         ports=("kafka", "controller"),

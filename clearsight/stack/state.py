@@ -28,12 +28,10 @@ class ProcessRecord(msgspec.Struct, frozen=True):
     """One started program. A pid alone proves nothing: it may be another process's by now."""
 
     pid: int
-    created: float
-    """Start time by the kernel, seconds since the epoch."""
+    birth: str
     log_offset: int = 0
     """Where its own lines begin in the part's log."""
     ready: bool = False
-    failed: bool = False
 
 
 class StackState(msgspec.Struct):
