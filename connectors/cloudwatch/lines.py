@@ -1,0 +1,105 @@
+"""From an event and what was read from it to the record on `clearsight.logs`. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from clearsight.logline import LogError, LogLine
+from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.parse.clean import REPLACEMENT, clean_text
+from connectors.cloudwatch.parse.record import Parsed
+
+MAX_VALUE_BYTES = 900_000
+"""Of a record: consumers may have Kafka's default limit of 1 MB."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Origin(msgspec.Struct, frozen=True):
+    account: str
+    region: str
+    group: str
+
+
+def make_line(origin: Origin, event: Event, parsed: Parsed, now: int) -> LogLine:
+    return LogLine(
+        event_id=event.id,
+        event_time=event.timestamp,
+        ingestion_time=event.ingestion,
+        forwarded_time=now,
+        account=origin.account,
+        region=origin.region,
+        log_group=origin.group,
+        log_stream=event.stream,
+        correlation_id=parsed.correlation_id,
+        correlation_source=parsed.correlation_source,
+        scenario_id=parsed.scenario_id,
+        run_id=parsed.run_id,
+        user_id=parsed.user_id,
+        request_id=parsed.request_id,
+        trace_id=parsed.trace_id,
+        service=parsed.service,
+        node=parsed.node,
+        level=parsed.level or "INFO",
+        level_raw=parsed.level_raw,
+        message=parsed.message,
+        error=parsed.error,
+        format=parsed.format,
+        attributes=parsed.attributes,
+    )
+
+
+def key_of(line: LogLine) -> bytes:
+    """What decides the partition; never empty, for Kafka sends all empty keys to one."""
+    key = line.correlation_id or line.request_id or line.trace_id or f"{line.log_group}/{line.log_stream}"
+    return key.encode()
+
+
+def encode(line: LogLine, raw: str) -> bytes:
+    """The record's value. A line that cannot be encoded as read is sent as text; one that is too large is cut, and
+    says so in `attributes` (`truncated`, `original_bytes`)."""
+    try:
+        value = _encode(line)
+    except (RecursionError, TypeError, ValueError, msgspec.MsgspecError):
+        line = as_text(line, raw)
+        value = _encode(line)
+    return value if len(value) <= MAX_VALUE_BYTES else _cut(line, raw)
+
+
+def as_text(line: LogLine, raw: str) -> LogLine:
+    """The line with its raw message and nothing that was read from it but its ids."""
+    message, replaced = clean_text(raw)
+    attributes = {"replaced_characters": replaced} if replaced else {}
+    return msgspec.structs.replace(line, message=message, error=None, format="text", attributes=attributes)
+
+
+def _cut(line: LogLine, raw: str) -> bytes:
+    """Halve message and stack until the record fits: their JSON can be six times their length."""
+    original_bytes = len(raw.encode("utf-8", "surrogatepass"))
+    attributes = {"truncated": True, "original_bytes": original_bytes}
+    kept_bytes = MAX_VALUE_BYTES // 2
+    while True:
+        cut = msgspec.structs.replace(
+            line,
+            message=_first_bytes(line.message, kept_bytes),
+            error=_cut_error(line.error, kept_bytes // 4),
+            attributes=attributes,
+        )
+        value = _encode(cut)
+        if len(value) <= MAX_VALUE_BYTES:
+            return value
+        kept_bytes //= 2
+
+
+def _cut_error(error: LogError | None, kept_bytes: int) -> LogError | None:
+    if error is None:
+        return None
+    return msgspec.structs.replace(
+        error,
+        message=_first_bytes(error.message, kept_bytes) if error.message else None,
+        stack=_first_bytes(error.stack, kept_bytes) if error.stack else None,
+    )
+
+
+def _first_bytes(text: str, count: int) -> str:
+    return text.encode("utf-8", "replace")[:count].decode("utf-8", "ignore").replace("\0", REPLACEMENT)

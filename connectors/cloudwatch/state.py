@@ -1,0 +1,108 @@
+"""Where a forwarder goes on: its checkpoints on the compacted state topic, and the ids that the output topic holds.
+
+The output topic is the truth of what was delivered. It is stamped with append time, and a line is appended after it
+happened, so everything that a coming window may show again lies behind the offset of that window's start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from clearsight.logline import ForwarderState
+from connectors.cloudwatch.seen import SeenIds
+from connectors.cloudwatch.topic_reader import Offsets, TopicReader
+
+CLOCK_SKEW_MS = 60_000
+"""How far the broker's clock may run behind that of the lines."""
+
+QUIET_S = 0.4
+"""How long the output topic must not grow: a killed forwarder's last request may still be on its way."""
+
+TAIL_RECORDS = 2_000
+
+_decode_state = msgspec.json.Decoder(ForwarderState).decode
+
+
+class _Delivered(msgspec.Struct):
+    event_id: str
+    event_time: int
+    log_group: str
+
+
+_decode_delivered = msgspec.json.Decoder(_Delivered).decode
+
+
+def encode_state(state: ForwarderState) -> bytes:
+    return msgspec.json.encode(state)
+
+
+def read_states(reader: TopicReader, topic: str, groups: set[str]) -> dict[str, ForwarderState]:
+    """The newest checkpoint of each group. Reads backwards, because an uncompacted topic is long."""
+    lowest, end = reader.first_offsets(topic), reader.end_offsets(topic)
+    states: dict[str, ForwarderState] = {}
+    size = TAIL_RECORDS
+    while any(end[partition] > lowest[partition] for partition in end) and not groups <= states.keys():
+        first = {partition: max(lowest[partition], end[partition] - size) for partition in end}
+        for group, state in _newest(reader, topic, first, end).items():
+            states.setdefault(group, state)
+        end, size = first, size * 4
+    return {group: state for group, state in states.items() if group in groups}
+
+
+def _newest(reader: TopicReader, topic: str, first: Offsets, end: Offsets) -> dict[str, ForwarderState]:
+    found: dict[str, ForwarderState] = {}
+    for record in reader.read(topic, first, end):
+        if record.value is None:
+            continue
+        try:
+            state = _decode_state(record.value)
+        except msgspec.DecodeError:
+            continue
+        known = found.get(state.group)
+        if known is None or state.written >= known.written:
+            found[state.group] = state
+    return found
+
+
+def rebuild_seen(
+    reader: TopicReader,
+    topic: str,
+    horizons: Mapping[str, int],
+    checkpoints: list[Offsets],
+    pause: Callable[[float], None] = time.sleep,
+) -> dict[str, SeenIds]:
+    """The delivered ids that coming windows may show again, by group. `horizons`: group → earliest event time of them.
+
+    `checkpoints` are the offsets of known states: what was delivered after them is read in any case.
+    """
+    seen = {group: SeenIds() for group in horizons}
+    if not horizons:
+        return seen
+    first = _earliest(reader.offsets_at(topic, min(horizons.values()) - CLOCK_SKEW_MS), checkpoints)
+    while True:
+        end = reader.end_offsets(topic)
+        for delivered in _delivered(reader, topic, first, end):
+            if delivered.event_time >= horizons.get(delivered.log_group, delivered.event_time + 1):
+                seen[delivered.log_group].add(delivered.event_id, delivered.event_time)
+        pause(QUIET_S)
+        if reader.end_offsets(topic) == end:
+            return seen
+        first = end
+
+
+def _delivered(reader: TopicReader, topic: str, first: Offsets, end: Offsets) -> Iterator[_Delivered]:
+    for record in reader.read(topic, first, end):
+        try:
+            yield _decode_delivered(record.value or b"")
+        except msgspec.DecodeError:
+            continue
+
+
+def _earliest(first: Offsets, checkpoints: list[Offsets]) -> Offsets:
+    return {
+        partition: min([offset, *(c[partition] for c in checkpoints if partition in c)])
+        for partition, offset in first.items()
+    }
