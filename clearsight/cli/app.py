@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import demo, down, forward, simulator, status, tail, up
+from clearsight.cli import demo, down, forward, migrate, register, simulator, status, tail, up, worker
 
 
 def build() -> typer.Typer:
@@ -20,6 +20,6 @@ def build() -> typer.Typer:
     )
     simulator.register(app)
     demo.register(app)
-    for command in (up, down, status, tail, forward):
+    for command in (up, down, status, tail, migrate, register, forward, worker):
         command.register(app)
     return app

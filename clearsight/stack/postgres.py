@@ -238,7 +238,7 @@ def settle(site: Site) -> None:
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name, owner, guests in (
             (SOURCE_DATABASE, "postgres", ("forecast_app", "clearsight_cdc")),
-            (REPORT_DATABASE, "clearsight_owner", ("clearsight_writer", "clearsight_api")),
+            (REPORT_DATABASE, "clearsight_owner", ("clearsight_writer", "clearsight_api", "clearsight_bi")),
         ):
             if name not in databases:
                 _create_database(connection, name, owner)

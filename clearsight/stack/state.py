@@ -20,7 +20,15 @@ from clearsight.settings import STACK_FILE
 HOST = "127.0.0.1"
 SOURCE_DATABASE = "source"
 REPORT_DATABASE = "report"
-ROLES = ("postgres", "forecast_app", "clearsight_cdc", "clearsight_owner", "clearsight_writer", "clearsight_api")
+ROLES = (
+    "postgres",
+    "forecast_app",
+    "clearsight_cdc",
+    "clearsight_owner",
+    "clearsight_writer",
+    "clearsight_api",
+    "clearsight_bi",
+)
 """Who logs in to PostgreSQL; each has a generated password. The first is the superuser."""
 
 

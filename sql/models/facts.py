@@ -19,7 +19,8 @@ from sql.models.base import (
 
 PARTITIONED = ("fact_row_change", "fact_user_action", "fact_scenario_state_change", "fact_cloudwatch_log")
 
-_BY_MONTH = {"postgresql_partition_by": "RANGE (occurred_at)"}
+_BY_MONTH = "RANGE (occurred_at)"
+_PENDING = text("link = 'pending'")
 _UNJOINED = text("link IN ('pending', 'unlinked')")
 
 fact_row_change = Table(
@@ -43,13 +44,15 @@ fact_row_change = Table(
     Column("tx_id", BigInteger),
     *joined(),
     *commit_order(),
+    Column("flags", ARRAY(Text)),
     *coordinates(),
     landed_at(),
     Index("ix_row_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_row_change_correlation", "correlation_id", postgresql_where=text("correlation_id IS NOT NULL")),
     Index("ix_row_change_run", "run_key", postgresql_where=text("run_key IS NOT NULL")),
+    Index("ix_row_change_pending", "landed_at", postgresql_where=_PENDING),
     Index("ix_row_change_unjoined", "tx_id", "occurred_at", postgresql_where=_UNJOINED),
-    **_BY_MONTH,
+    postgresql_partition_by=_BY_MONTH,
 )
 
 fact_user_action = Table(
@@ -72,7 +75,7 @@ fact_user_action = Table(
     Index("ix_user_action_user", "user_key", "occurred_at"),
     Index("ix_user_action_correlation", "correlation_id", postgresql_where=text("correlation_id IS NOT NULL")),
     Index("ix_user_action_unjoined", "tx_id", "occurred_at", postgresql_where=_UNJOINED),
-    **_BY_MONTH,
+    postgresql_partition_by=_BY_MONTH,
 )
 
 fact_scenario_state_change = Table(
@@ -95,7 +98,7 @@ fact_scenario_state_change = Table(
     Index("ix_state_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_state_change_correlation", "correlation_id", postgresql_where=text("correlation_id IS NOT NULL")),
     Index("ix_state_change_unjoined", "tx_id", "committed_at", postgresql_where=_UNJOINED),
-    **_BY_MONTH,
+    postgresql_partition_by=_BY_MONTH,
 )
 
 fact_run_diagnostic = Table(
@@ -161,6 +164,7 @@ fact_cloudwatch_log = Table(
     landed_at(),
     Index("ix_log_scenario", "scenario_key", "occurred_at", postgresql_where=text("scenario_key IS NOT NULL")),
     Index("ix_log_correlation", "correlation_id", "occurred_at", postgresql_where=text("correlation_id IS NOT NULL")),
+    Index("ix_log_pending", "landed_at", postgresql_where=_PENDING),
     Index("ix_log_run", "run_key", "occurred_at", postgresql_where=text("run_key IS NOT NULL")),
-    **_BY_MONTH,
+    postgresql_partition_by=_BY_MONTH,
 )

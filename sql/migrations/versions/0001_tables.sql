@@ -238,6 +238,7 @@ CREATE TABLE rpt.fact_cloudwatch_log (
  PARTITION BY RANGE (occurred_at);
 
 CREATE INDEX ix_log_correlation ON rpt.fact_cloudwatch_log (correlation_id, occurred_at) WHERE correlation_id IS NOT NULL;
+CREATE INDEX ix_log_pending ON rpt.fact_cloudwatch_log (landed_at) WHERE link = 'pending';
 CREATE INDEX ix_log_run ON rpt.fact_cloudwatch_log (run_key, occurred_at) WHERE run_key IS NOT NULL;
 CREATE INDEX ix_log_scenario ON rpt.fact_cloudwatch_log (scenario_key, occurred_at) WHERE scenario_key IS NOT NULL;
 
@@ -265,6 +266,7 @@ CREATE TABLE rpt.fact_row_change (
     commit_lsn BIGINT NOT NULL,
     lsn BIGINT NOT NULL,
     total_order BIGINT NOT NULL,
+    flags TEXT[],
     topic TEXT NOT NULL,
     kafka_partition INTEGER NOT NULL,
     kafka_offset BIGINT NOT NULL,
@@ -277,6 +279,7 @@ CREATE TABLE rpt.fact_row_change (
  PARTITION BY RANGE (occurred_at);
 
 CREATE INDEX ix_row_change_correlation ON rpt.fact_row_change (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX ix_row_change_pending ON rpt.fact_row_change (landed_at) WHERE link = 'pending';
 CREATE INDEX ix_row_change_run ON rpt.fact_row_change (run_key) WHERE run_key IS NOT NULL;
 CREATE INDEX ix_row_change_scenario ON rpt.fact_row_change (scenario_key, occurred_at);
 CREATE INDEX ix_row_change_unjoined ON rpt.fact_row_change (tx_id, occurred_at) WHERE link IN ('pending', 'unlinked');

@@ -1,0 +1,125 @@
+"""What the raw topics carry, decoded: the input of every rule."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from clearsight.logline import ForwarderState, LogLine
+from clearsight.mapping import AnyTable, Part
+
+UNAVAILABLE = "__debezium_unavailable_value"
+"""What Debezium writes for an unchanged TOAST value that the WAL does not hold: not a change."""
+
+
+class Coordinates(msgspec.Struct, frozen=True):
+    topic: str
+    partition: int
+    offset: int
+
+
+class TransactionKey(msgspec.Struct, frozen=True, order=True):
+    """A source transaction: the 32-bit id can come again, the commit time with it cannot."""
+
+    tx_id: int
+    committed_us: int
+
+
+class RowChange(msgspec.Struct, frozen=True, kw_only=True):
+    """An insert (c), update (u), delete (d) or truncate (t) of an audited table. Ids are text."""
+
+    at: Coordinates
+    event_id: UUID
+    occurred_us: int
+    op: str
+    part: Part
+    mapped: AnyTable
+    table_schema: str
+    table_name: str
+    row_key: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    before_json: str | None
+    after_json: str | None
+    changed: tuple[str, ...]
+    transaction: TransactionKey | None
+    epoch: int
+    commit_lsn: int
+    lsn: int
+    total_order: int
+    scenario_id: str | None
+    run_id: str | None
+    node: str | None
+    correlation_id: str | None
+    flags: tuple[str, ...] = ()
+
+
+class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row as a snapshot saw it (op r): evidence of state, not a change. No LSN or time of it is to be trusted."""
+
+    at: Coordinates
+    snapshot_id: str
+    part: Part
+    mapped: AnyTable
+    table_schema: str
+    table_name: str
+    row_key: str
+    image: dict[str, Any]
+    image_json: str
+    seen_us: int
+    epoch: int
+    scenario_id: str | None
+    run_id: str | None
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """The application's context message of one transaction."""
+
+    at: Coordinates
+    transaction: TransactionKey
+    commit_lsn: int
+    correlation_id: str
+    user_id: str | None
+    use_case: str | None
+
+
+class StreamPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A heartbeat or the end of a transaction: how far the source's stream has come."""
+
+    at: Coordinates
+    occurred_us: int
+    position: int
+    commit_lsn: int
+
+
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+    at: Coordinates
+    event_id: UUID
+    occurred_us: int
+    line: LogLine
+    category: str | None
+    flags: tuple[str, ...]
+
+
+class ForwarderProgress(msgspec.Struct, frozen=True, kw_only=True):
+    at: Coordinates
+    state: ForwarderState
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that says nothing of its own: a tombstone, a transaction's begin, another application's message."""
+
+    at: Coordinates
+    why: str
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be decoded: it becomes a dead letter."""
+
+    at: Coordinates
+    reason: str
+
+
+Event = RowChange | SnapshotRow | Context | StreamPosition | LogEvent | ForwarderProgress | Passed | Rejected

@@ -1,0 +1,1 @@
+"""What puts events on Kafka: Debezium and the CloudWatch forwarder."""

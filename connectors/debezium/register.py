@@ -1,0 +1,106 @@
+"""Creates or updates the connector and waits until its task runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx
+from psycopg.conninfo import conninfo_to_dict
+
+from clearsight.errors import SourceError, Unavailable
+from clearsight.mapping import Mapping
+from clearsight.settings import ConnectSettings, Settings, required
+
+_POLL_S = 0.1
+_REQUEST_TIMEOUT_S = 30.0
+
+
+def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
+    """The connector's configuration: the template connector.json, filled from the settings and the mapping."""
+    source = conninfo_to_dict(required(settings.source.dsn, "source.dsn"))
+    values = {
+        "host": settings.source.connector_host or source.get("host", "127.0.0.1"),
+        "port": settings.source.connector_port or source.get("port", 5432),
+        "user": source.get("user", settings.source.role),
+        "password": source.get("password", ""),
+        "database": source.get("dbname", "postgres"),
+        "topic_prefix": settings.kafka.topic_prefix,
+        "slot": settings.source.slot,
+        "publication": settings.source.publication,
+        "tables": ",".join(re.escape(table) for table in mapping.tables()),
+        "heartbeat_interval_ms": settings.connect.heartbeat_interval_ms,
+        "poll_interval_ms": settings.connect.poll_interval_ms,
+    }
+    template: dict[str, str] = json.loads(Path(__file__).with_name("connector.json").read_text(encoding="utf-8"))
+    return {key: Template(value).substitute(values) for key, value in template.items()}
+
+
+def register(connect: ConnectSettings, config: dict[str, str]) -> None:
+    """Create or update the connector; return when its task runs.
+
+    Raises SourceError with the connector's own reason where its task fails, Unavailable where Connect does not answer in
+    `start_timeout_s`.
+    """
+    url = f"{connect.url}/connectors/{connect.connector_name}"
+    try:
+        with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+            _put(client, f"{url}/config", config, connect.start_timeout_s)
+            _wait_until_running(client, f"{url}/status", connect.start_timeout_s)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"Kafka Connect at {connect.url} did not answer: {type(error).__name__}",
+            "start it, or correct CLEARSIGHT_CONNECT__URL",
+        ) from None
+
+
+def _put(client: httpx.Client, url: str, config: dict[str, str], timeout_s: float) -> None:
+    """Connect answers 409 while it rebalances: ask again."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = client.put(url, json=config)
+        if answer.status_code != httpx.codes.CONFLICT or time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_S)
+    if answer.is_error:
+        raise SourceError(
+            f"Kafka Connect refuses the connector: {_message(answer)}", "correct what it names and register again"
+        )
+
+
+def _wait_until_running(client: httpx.Client, url: str, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    state = "unknown"
+    while time.monotonic() < deadline:
+        answer = client.get(url)
+        if answer.is_success:
+            status: dict[str, Any] = answer.json()
+            parts = [status["connector"], *status["tasks"]]
+            states = [part["state"] for part in parts]
+            if "FAILED" in states:
+                trace = next(part.get("trace", "") for part in parts if part["state"] == "FAILED")
+                raise SourceError(f"the connector failed: {_cause(trace)}", "mend it at the source and register again")
+            if len(states) > 1 and set(states) == {"RUNNING"}:
+                return
+            state = ", ".join(states)
+        time.sleep(_POLL_S)
+    raise Unavailable(
+        f"the connector did not run within {timeout_s:.0f} s (it is {state})", "look at Kafka Connect's log"
+    )
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return " ".join(str(answer.json()["message"]).split())[:500]
+    except (ValueError, KeyError):
+        return f"HTTP {answer.status_code}"
+
+
+def _cause(trace: str) -> str:
+    """The innermost cause of a Java stack trace, in one line."""
+    causes = [line for line in trace.splitlines() if line and not line.startswith(("\t", " "))]
+    return causes[-1].removeprefix("Caused by: ")[:500] if causes else "no reason given"

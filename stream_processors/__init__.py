@@ -1,0 +1,1 @@
+"""The worker: source → decode → correlate → land → publish."""

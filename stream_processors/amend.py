@@ -1,0 +1,134 @@
+"""Amendments: facts that landed before what they belong to was known. Each grows the revision and queues the event for
+publication again. All run inside a batch's or timer's transaction that holds the locks of the classes involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from psycopg import Cursor
+
+from clearsight.events import TransactionKey
+from clearsight.instants import from_us
+
+
+class Amended(NamedTuple):
+    """A change that was amended: what its correlation id touched through it."""
+
+    correlation_id: str
+    scenario: int | None
+    run: int | None
+
+
+_KEYS = """
+keys(tx_id, committed_at, correlation_id, user_key) AS
+    (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[], %(correlation)s::text[], %(user)s::bigint[]))
+"""
+
+_CHANGES = f"""
+WITH {_KEYS}, amended AS (
+    UPDATE rpt.fact_row_change f
+    SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key, f.run_key
+), queued AS (
+    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
+)
+SELECT DISTINCT correlation_id, scenario_key, run_key FROM amended
+"""  # noqa: S608 - no value is put into the text
+
+_ACTIONS = f"""
+WITH {_KEYS}
+UPDATE rpt.fact_user_action f
+SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
+FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+"""  # noqa: S608
+
+_STATES = f"""
+WITH {_KEYS}, amended AS (
+    UPDATE rpt.fact_scenario_state_change f
+    SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+    RETURNING f.event_id, f.occurred_at
+)
+INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
+"""  # noqa: S608
+
+
+def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, tuple[str, int | None]]) -> list[Amended]:
+    """Give the unjoined changes of these locked transactions their (correlation id, user key)."""
+    if not contexts:
+        return []
+    keys = {
+        "tx": [key.tx_id for key in contexts],
+        "at": [from_us(key.committed_us) for key in contexts],
+        "correlation": [correlation_id for correlation_id, _ in contexts.values()],
+        "user": [user for _, user in contexts.values()],
+    }
+    cursor.execute(_CHANGES, keys)
+    amended = [Amended(*row) for row in cursor.fetchall()]
+    if amended:
+        cursor.execute(_ACTIONS, keys)
+        cursor.execute(_STATES, keys)
+    return amended
+
+
+_LOGS = """
+WITH touched AS (
+    SELECT correlation_id,
+           count(*) FILTER (WHERE kind = 'scenario') AS scenarios, min(key) FILTER (WHERE kind = 'scenario') AS scenario,
+           count(*) FILTER (WHERE kind = 'run') AS runs, min(key) FILTER (WHERE kind = 'run') AS run
+    FROM rpt.correlation_touch WHERE correlation_id = ANY(%s) GROUP BY correlation_id
+), placed AS (
+    SELECT f.event_id, f.occurred_at,
+           CASE WHEN f.link = 'direct' THEN f.scenario_key WHEN t.scenarios = 1 THEN t.scenario END AS scenario_key,
+           CASE WHEN f.link = 'direct' AND f.run_key IS NOT NULL THEN f.run_key
+                WHEN f.link = 'direct' AND (t.scenarios <> 1 OR t.scenario IS DISTINCT FROM f.scenario_key) THEN NULL
+                WHEN t.runs = 1 THEN t.run END AS run_key,
+           CASE WHEN f.link = 'direct' THEN 'direct' WHEN t.scenarios > 1 THEN 'shared' ELSE 'correlated' END AS link
+    FROM touched t JOIN rpt.fact_cloudwatch_log f ON f.correlation_id = t.correlation_id
+), amended AS (
+    UPDATE rpt.fact_cloudwatch_log f
+    SET scenario_key = p.scenario_key, run_key = p.run_key, link = p.link, revision = f.revision + 1
+    FROM placed p
+    WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
+      AND (f.scenario_key, f.run_key, f.link) IS DISTINCT FROM (p.scenario_key, p.run_key, p.link)
+    RETURNING f.event_id, f.occurred_at
+)
+INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM amended
+"""
+
+
+def logs_by_touch(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> int:
+    """Place the lines of these locked correlation ids anew, as `clearsight.links.place_log` says; return how many moved."""
+    ids = sorted(correlation_ids)
+    if not ids:
+        return 0
+    cursor.execute(_LOGS, [ids])
+    return cursor.rowcount
+
+
+_SCENARIO_OF_RUN = """
+WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%(run)s::bigint[], %(scenario)s::bigint[])), changes AS (
+    UPDATE rpt.fact_row_change f SET scenario_key = p.scenario_key, revision = f.revision + 1
+    FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
+    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key
+), logs AS (
+    UPDATE rpt.fact_cloudwatch_log f SET scenario_key = p.scenario_key, revision = f.revision + 1
+    FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
+    RETURNING f.event_id, f.occurred_at
+), queued AS (
+    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
+    SELECT 'change', event_id, occurred_at FROM changes UNION ALL SELECT 'log', event_id, occurred_at FROM logs
+)
+SELECT DISTINCT correlation_id, scenario_key FROM changes WHERE correlation_id IS NOT NULL
+"""
+
+
+def by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[str, int]]:
+    """Give facts of these locked runs (run key → scenario key) their scenario; return (correlation id, scenario) touched."""
+    if not placed:
+        return []
+    cursor.execute(_SCENARIO_OF_RUN, {"run": list(placed), "scenario": list(placed.values())})
+    return cursor.fetchall()

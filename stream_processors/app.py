@@ -1,0 +1,136 @@
+"""The Faust app: it runs the worker. `faust -A stream_processors.app worker` and `clearsight worker` are the same.
+
+Faust gives the runtime: agents, services, timers, signals. Its own consumer is off (docs/decisions/0003): a service reads
+batches with confluent-kafka and hands each to an agent by a channel. A batch that fails stops the worker: it is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+
+from clearsight.settings import Settings, load_settings
+from stream_processors.records import RawRecord
+from stream_processors.worker import Worker
+
+log = logging.getLogger(__name__)
+
+READY_FILE = "CLEARSIGHT_READY_FILE"
+TICK_S = 1.0
+
+
+class _WithoutConsumer(BootStrategy):  # type: ignore[misc]
+    enable_kafka_consumer = False
+
+    def kafka_conductor(self) -> list[Any]:
+        return []
+
+    def tables(self) -> list[Any]:
+        return []
+
+
+class AuditApp(faust.App):  # type: ignore[misc]
+    BootStrategy = _WithoutConsumer
+    failure: BaseException | None = None
+    """Why the worker stopped, where it did not stop by request."""
+
+
+class _InFlight:
+    """A batch on its way to the agent, and the future that tells when it has landed."""
+
+    def __init__(self, records: list[RawRecord]) -> None:
+        self.records = records
+        self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+def create_app(settings: Settings) -> AuditApp:
+    """The app of one worker process."""
+    app = AuditApp(
+        "clearsight",
+        broker=f"kafka://{settings.kafka.bootstrap_servers}",
+        env_prefix="CLEARSIGHT_FAUST_",
+        agent_supervisor="mode.CrashingSupervisor",
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+    )
+    worker = Worker(settings)
+    lane = app.channel(maxsize=1)
+    landing, reading, timing = (ThreadPoolExecutor(1, name) for name in ("landing", "reading", "timing"))
+
+    @app.agent(lane)  # type: ignore[untyped-decorator]
+    async def land(batches: Any) -> None:
+        async for batch in batches:
+            try:
+                await asyncio.get_running_loop().run_in_executor(landing, worker.land, batch.records)
+            except Exception as error:
+                batch.landed.set_exception(error)
+            else:
+                batch.landed.set_result(None)
+
+    @app.service  # type: ignore[untyped-decorator]
+    class Batches(faust.Service):  # type: ignore[misc]
+        """Reads the next batch while the one before lands."""
+
+        async def on_start(self) -> None:
+            app.flow_control.resume()  # else a put on the channel waits for ever
+            await asyncio.get_running_loop().run_in_executor(reading, worker.source.open)
+
+        async def on_stop(self) -> None:
+            await asyncio.get_running_loop().run_in_executor(reading, worker.close)
+
+        @faust.Service.task  # type: ignore[untyped-decorator]
+        async def pump(self) -> None:
+            try:
+                await _pump(self, worker, lane, reading)
+            except Exception as error:
+                app.failure = error
+                await self.crash(error)
+
+    @app.timer(TICK_S)  # type: ignore[untyped-decorator]
+    async def tick() -> None:
+        if worker.source.assigned:
+            await asyncio.get_running_loop().run_in_executor(timing, worker.tick)
+
+    return app
+
+
+async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExecutor) -> None:
+    loop = asyncio.get_running_loop()
+    in_flight: _InFlight | None = None
+    announced = False
+    while not service.should_stop:
+        records = await loop.run_in_executor(reading, worker.read)
+        if in_flight is not None:
+            await in_flight.landed
+            in_flight = None
+        if worker.source.assigned and not announced:
+            announced = True
+            _announce()
+        if records:
+            worker.source.landing()
+            in_flight = _InFlight(records)
+            await lane.put(in_flight)
+    if in_flight is not None:
+        await in_flight.landed
+
+
+def _announce() -> None:
+    """Tell whoever started this worker that it owns partitions and reads."""
+    path = os.environ.get(READY_FILE)
+    if path:
+        Path(path).write_text("ready\n", encoding="utf-8")
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, made when Faust's own command asks for it."""
+    if name == "app":
+        return create_app(load_settings())
+    raise AttributeError(name)

@@ -1,0 +1,119 @@
+"""A batch: decoded records, sorted by kind. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from clearsight.events import (
+    Context,
+    Event,
+    ForwarderProgress,
+    LogEvent,
+    Rejected,
+    RowChange,
+    SnapshotRow,
+    StreamPosition,
+    TransactionKey,
+)
+from stream_processors.records import RawRecord
+
+
+class Span(NamedTuple):
+    """What a batch holds of one partition: offsets [first, next) and event times in microseconds, where it has any."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    next_offset: int
+    first_us: int | None
+    last_us: int | None
+
+
+class Letter(NamedTuple):
+    record: RawRecord
+    reason: str
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    records: list[RawRecord]
+    changes: list[RowChange]
+    """Each event once, in order of arrival."""
+    snapshots: list[SnapshotRow]
+    contexts: dict[TransactionKey, Context]
+    """The first of each transaction."""
+    positions: list[StreamPosition]
+    logs: list[LogEvent]
+    """Each event once."""
+    progress: list[ForwarderProgress]
+    letters: list[Letter]
+    spans: list[Span]
+
+    def transactions(self) -> dict[TransactionKey, int]:
+        """Every transaction of the batch with its commit LSN."""
+        found = {change.transaction: change.commit_lsn for change in self.changes if change.transaction}
+        return found | {key: context.commit_lsn for key, context in self.contexts.items()}
+
+    def contexts_through(self) -> int:
+        """Contexts of transactions that began before this commit LSN cannot come any more, once this batch has landed."""
+        landed = [context.commit_lsn for context in self.contexts.values()]
+        return max([*landed, *(position.commit_lsn for position in self.positions)], default=0)
+
+    def rows(self) -> list[SnapshotRow | RowChange]:
+        """Every image of a row, snapshots first."""
+        return [*self.snapshots, *self.changes]
+
+    def undecodable_share(self) -> float:
+        return len(self.letters) / len(self.records) if self.records else 0.0
+
+
+def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> Batch:
+    """Decode the records of a batch."""
+    events = [decode(record) for record in records]
+    changes: dict[object, RowChange] = {}
+    logs: dict[object, LogEvent] = {}
+    contexts: dict[TransactionKey, Context] = {}
+    for event in events:
+        match event:
+            case RowChange():
+                changes.setdefault(event.event_id, event)
+            case LogEvent():
+                logs.setdefault(event.event_id, event)
+            case Context():
+                contexts.setdefault(event.transaction, event)
+    return Batch(
+        records=records,
+        changes=list(changes.values()),
+        snapshots=[event for event in events if isinstance(event, SnapshotRow)],
+        contexts=contexts,
+        positions=[event for event in events if isinstance(event, StreamPosition)],
+        logs=list(logs.values()),
+        progress=[event for event in events if isinstance(event, ForwarderProgress)],
+        letters=[
+            Letter(record, event.reason)
+            for record, event in zip(records, events, strict=True)
+            if isinstance(event, Rejected)
+        ],
+        spans=_spans(events),
+    )
+
+
+def _spans(events: Iterable[Event]) -> list[Span]:
+    spans: dict[tuple[str, int], Span] = {}
+    for event in events:
+        at, time_us = event.at, getattr(event, "occurred_us", None)
+        span = spans.get((at.topic, at.partition))
+        if span is None:
+            span = Span(at.topic, at.partition, at.offset, at.offset + 1, time_us, time_us)
+        elif time_us is None:
+            span = span._replace(next_offset=at.offset + 1)
+        else:
+            span = span._replace(
+                next_offset=at.offset + 1,
+                first_us=time_us if span.first_us is None else min(span.first_us, time_us),
+                last_us=time_us if span.last_us is None else max(span.last_us, time_us),
+            )
+        spans[(at.topic, at.partition)] = span
+    return [spans[place] for place in sorted(spans)]

@@ -1,0 +1,103 @@
+"""The join's state in Postgres: transactions' contexts, correlation ids and what each touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from psycopg import Cursor
+
+from clearsight.events import Context, TransactionKey
+from clearsight.instants import from_us, to_us
+from clearsight.links import Touched
+
+
+class KnownContext(NamedTuple):
+    correlation_id: str
+    user_id: str | None
+
+
+_TRANSACTIONS = """
+INSERT INTO rpt.transaction_context AS t (tx_id, committed_at, commit_lsn, correlation_id, user_id, use_case)
+SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[]) ORDER BY 1, 2
+ON CONFLICT (tx_id, committed_at) DO UPDATE
+SET correlation_id = coalesce(t.correlation_id, excluded.correlation_id),
+    user_id = CASE WHEN t.correlation_id IS NULL THEN excluded.user_id ELSE t.user_id END,
+    use_case = CASE WHEN t.correlation_id IS NULL THEN excluded.use_case ELSE t.use_case END
+RETURNING tx_id, committed_at, correlation_id, user_id
+"""
+
+
+def lock_transactions(
+    cursor: Cursor[Any], transactions: dict[TransactionKey, int], contexts: dict[TransactionKey, Context]
+) -> dict[TransactionKey, KnownContext]:
+    """Lock these transactions (with their commit LSN), keep the contexts that came, and return every context known now.
+
+    A transaction of which only changes came gets a placeholder: without it, two workers that land the halves of one
+    transaction at the same time would both miss the other's.
+    """
+    if not transactions:
+        return {}
+    rows = [
+        (key.tx_id, from_us(key.committed_us), lsn, *_content(contexts.get(key))) for key, lsn in transactions.items()
+    ]
+    cursor.execute(_TRANSACTIONS, [list(column) for column in zip(*rows, strict=True)])
+    return {
+        TransactionKey(tx_id, to_us(committed_at)): KnownContext(correlation_id, user_id)
+        for tx_id, committed_at, correlation_id, user_id in cursor.fetchall()
+        if correlation_id is not None
+    }
+
+
+def _content(context: Context | None) -> tuple[str | None, str | None, str | None]:
+    return (None, None, None) if context is None else (context.correlation_id, context.user_id, context.use_case)
+
+
+_CORRELATIONS = """
+INSERT INTO rpt.correlation AS c (correlation_id, first_seen_at)
+SELECT * FROM unnest(%s::text[], %s::timestamptz[]) ORDER BY 1
+ON CONFLICT (correlation_id) DO UPDATE SET first_seen_at = least(c.first_seen_at, excluded.first_seen_at)
+"""
+
+
+def lock_correlations(cursor: Cursor[Any], seen: dict[str, int]) -> None:
+    """Lock these correlation ids (id → first seen, µs), also those that did not exist."""
+    if seen:
+        cursor.execute(_CORRELATIONS, (list(seen), [from_us(time_us) for time_us in seen.values()]))
+
+
+class Touch(NamedTuple):
+    correlation_id: str
+    kind: str
+    key: int
+
+
+_TOUCH = """
+INSERT INTO rpt.correlation_touch (correlation_id, kind, key)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
+ON CONFLICT DO NOTHING RETURNING correlation_id
+"""
+
+
+def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[str]:
+    """Remember what locked correlation ids touched; return those that touched something new."""
+    rows = sorted(set(touches))
+    if not rows:
+        return set()
+    cursor.execute(_TOUCH, [list(column) for column in zip(*rows, strict=True)])
+    return {correlation_id for (correlation_id,) in cursor.fetchall()}
+
+
+_TOUCHED = """
+SELECT correlation_id, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run')
+FROM rpt.correlation_touch WHERE correlation_id = ANY(%s) GROUP BY correlation_id
+"""
+
+
+def touched(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> dict[str, Touched]:
+    """What each of these correlation ids touched so far."""
+    cursor.execute(_TOUCHED, [list(correlation_ids)])
+    return {
+        correlation_id: Touched(frozenset(scenarios or ()), frozenset(runs or ()))
+        for correlation_id, scenarios, runs in cursor.fetchall()
+    }

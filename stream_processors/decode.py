@@ -1,0 +1,330 @@
+"""Bytes of a raw topic → an event, or a reason why not. Pure: nothing is looked up, nothing is remembered.
+
+What each kind of record becomes is listed in docs/OUTCOMES.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from clearsight.actions import changed_columns
+from clearsight.categories import categorise
+from clearsight.events import (
+    Context,
+    Event,
+    ForwarderProgress,
+    LogEvent,
+    Passed,
+    Rejected,
+    RowChange,
+    SnapshotRow,
+    StreamPosition,
+    TransactionKey,
+)
+from clearsight.identity import id_time_ms, log_line_id, row_change_id
+from clearsight.instants import clamp_us
+from clearsight.logline import ForwarderState, LogLine
+from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
+from clearsight.order import FIRST_EPOCH
+from clearsight.topics import TopicNames
+from stream_processors.records import RawRecord
+
+HEARTBEAT_PREFIX = "clearsight.heartbeat"
+CONTEXT_PREFIX = "clearsight"
+MAX_CORRELATION_CHARS = 256
+_ESCAPED_NUL = b"\\u0000"
+
+
+class _Source(msgspec.Struct):
+    ts_ms: int
+    lsn: int | None = None
+    txId: int | None = None
+    ts_us: int | None = None
+    sequence: str | None = None
+    schema: str = ""
+    table: str = ""
+    snapshot: str | bool | None = None
+
+
+class _Transaction(msgspec.Struct):
+    id: str | None = None
+    total_order: int = 0
+
+
+class _Message(msgspec.Struct):
+    prefix: str
+    content: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    """Debezium's data change event; `payload` where it came with its schema."""
+
+    op: str | None = None
+    source: _Source | None = None
+    before: msgspec.Raw | None = None
+    after: msgspec.Raw | None = None
+    transaction: _Transaction | None = None
+    message: _Message | None = None
+    payload: msgspec.Raw | None = None
+
+
+class _TransactionEnd(msgspec.Struct):
+    status: str
+    id: str
+    ts_ms: int
+
+
+class _ContextContent(msgspec.Struct):
+    correlation_id: str
+    user: str | None = None
+    use_case: str | None = None
+
+
+class _Undecodable(Exception):
+    pass
+
+
+class Decoder:
+    """Decodes the records of this mapping's topics."""
+
+    def __init__(self, mapping: Mapping, names: TopicNames) -> None:
+        self._source = mapping.source
+        self._errors = mapping.errors
+        self._tables: dict[str, tuple[Part, AnyTable]] = {table.table: (part, table) for part, table in mapping.parts()}
+        self._envelope = msgspec.json.Decoder(_Envelope)
+        self._transaction = msgspec.json.Decoder(_TransactionEnd)
+        self._line = msgspec.json.Decoder(LogLine)
+        self._state = msgspec.json.Decoder(ForwarderState)
+        self._context = msgspec.json.Decoder(_ContextContent)
+        self._image = msgspec.json.Decoder(dict[str, Any])
+        self._by_topic: dict[str, Callable[[RawRecord, bytes], Event]] = {
+            names.message: self._message,
+            names.transaction: self._end,
+            names.logs: self._log_line,
+            names.forwarder_state: self._progress,
+        }
+
+    def __call__(self, record: RawRecord) -> Event:
+        """The event of a record. Never raises: what cannot be decoded is Rejected with its reason."""
+        if record.value is None:
+            return Passed(at=record.at, why="tombstone")
+        if _ESCAPED_NUL in record.value:
+            return Rejected(at=record.at, reason="contains the character NUL, which PostgreSQL cannot store")
+        try:
+            return self._by_topic.get(record.topic, self._change)(record, record.value)
+        except (msgspec.MsgspecError, _Undecodable, UnicodeDecodeError, RecursionError) as error:
+            return Rejected(at=record.at, reason=f"{type(error).__name__.strip('_')}: {error}"[:500])
+
+    def _open(self, value: bytes) -> _Envelope:
+        envelope = self._envelope.decode(value)
+        return self._envelope.decode(envelope.payload) if envelope.payload is not None else envelope
+
+    def _change(self, record: RawRecord, value: bytes) -> Event:
+        envelope = self._open(value)
+        source, op = envelope.source, envelope.op
+        if source is None or op is None:
+            raise _Undecodable("not a change event: it has no source or no op")
+        part, table = self._mapped(source)
+        before, before_json = self._read(envelope.before)
+        after, after_json = self._read(envelope.after)
+        if op == "r":
+            return self._snapshot(record, source, part, table, after, after_json)
+        if op not in ("c", "u", "d", "t"):
+            raise _Undecodable(f"unknown op {op!r}")
+        if source.lsn is None:
+            raise _Undecodable("a change without LSN")
+        image = after if after is not None else before
+        if image is None and op != "t":
+            raise _Undecodable(f"op {op} without before and after")
+        key = _key(image, table)
+        order = envelope.transaction.total_order if envelope.transaction else 0
+        time_us = _commit_us(source)
+        occurred_us, clamped = _clamped(record, time_us)
+        return RowChange(
+            at=record.at,
+            event_id=row_change_id(id_time_ms(time_us), self._source, table.table, op, source.lsn, key, order),
+            occurred_us=occurred_us,
+            op=op,
+            part=part,
+            mapped=table,
+            table_schema=source.schema,
+            table_name=source.table,
+            row_key=_row_key(key),
+            before=before,
+            after=after,
+            before_json=before_json,
+            after_json=after_json,
+            changed=changed_columns(before, after) if op == "u" else (),
+            transaction=None if source.txId is None else TransactionKey(source.txId, occurred_us),
+            epoch=FIRST_EPOCH,
+            commit_lsn=_commit_lsn(source),
+            lsn=source.lsn,
+            total_order=order,
+            scenario_id=_scenario_id(image, table, key),
+            run_id=_run_id(image, table, key),
+            node=_text(image, getattr(table, "node", None)) if isinstance(table, InputTable | OtherTable) else None,
+            correlation_id=_text(image, table.correlation),
+            flags=("clamped",) if clamped else (),
+        )
+
+    def _snapshot(
+        self,
+        record: RawRecord,
+        source: _Source,
+        part: Part,
+        table: AnyTable,
+        image: dict[str, Any] | None,
+        text: str | None,
+    ) -> Event:
+        if image is None or text is None:
+            raise _Undecodable("a snapshot row without after")
+        key = _row_key(_key(image, table))
+        digest = hashlib.blake2b(f"{self._source}\x1f{table.table}\x1f{key}\x1f{text}".encode(), digest_size=16)
+        return SnapshotRow(
+            at=record.at,
+            snapshot_id=digest.hexdigest(),
+            part=part,
+            mapped=table,
+            table_schema=source.schema,
+            table_name=source.table,
+            row_key=key,
+            image=image,
+            image_json=text,
+            seen_us=_clamped(record, source.ts_ms * 1000)[0],
+            epoch=FIRST_EPOCH,
+            scenario_id=_scenario_id(image, table, _key(image, table)),
+            run_id=_run_id(image, table, _key(image, table)),
+        )
+
+    def _message(self, record: RawRecord, value: bytes) -> Event:
+        envelope = self._open(value)
+        source, message = envelope.source, envelope.message
+        if source is None or message is None:
+            raise _Undecodable("not a logical message: it has no source or no message")
+        time_us = _clamped(record, _commit_us(source))[0]
+        if message.prefix == HEARTBEAT_PREFIX:
+            return StreamPosition(
+                at=record.at, occurred_us=time_us, position=source.lsn or 0, commit_lsn=_commit_lsn(source)
+            )
+        if message.prefix != CONTEXT_PREFIX:
+            return Passed(at=record.at, why=f"a message with the prefix {message.prefix!r}")
+        if source.txId is None:
+            raise _Undecodable("a context message outside a transaction: send it with pg_logical_emit_message(true, …)")
+        try:
+            content = self._context.decode(base64.b64decode(message.content, validate=True))
+        except binascii.Error as error:
+            raise _Undecodable(f"the message's content is not base64: {error}") from None
+        correlation_id = content.correlation_id.strip()
+        if not correlation_id or len(correlation_id) > MAX_CORRELATION_CHARS or "\x00" in correlation_id:
+            raise _Undecodable(f"correlation_id must have 1 to {MAX_CORRELATION_CHARS} characters")
+        return Context(
+            at=record.at,
+            transaction=TransactionKey(source.txId, time_us),
+            commit_lsn=_commit_lsn(source),
+            correlation_id=correlation_id,
+            user_id=content.user or None,
+            use_case=content.use_case or None,
+        )
+
+    def _end(self, record: RawRecord, value: bytes) -> Event:
+        marker = self._transaction.decode(value)
+        if marker.status != "END":
+            return Passed(at=record.at, why=f"transaction {marker.status}")
+        lsn = marker.id.partition(":")[2]
+        if not lsn.isdigit():
+            raise _Undecodable(f"transaction id {marker.id!r} is not txId:lsn")
+        return StreamPosition(at=record.at, occurred_us=marker.ts_ms * 1000, position=int(lsn), commit_lsn=0)
+
+    def _log_line(self, record: RawRecord, value: bytes) -> Event:
+        line = self._line.decode(value)
+        occurred_us, clamped = _clamped(record, line.event_time * 1000)
+        category = None
+        if line.error is not None or line.level in ("ERROR", "FATAL"):
+            error = line.error
+            text = "\n".join(filter(None, (line.message, error.message if error else None)))
+            category = categorise(self._errors, error.type if error else None, text)
+        return LogEvent(
+            at=record.at,
+            event_id=log_line_id(
+                id_time_ms(line.event_time * 1000), line.account, line.region, line.log_group, line.event_id
+            ),
+            occurred_us=occurred_us,
+            line=line,
+            category=category,
+            flags=("clamped",) if clamped else (),
+        )
+
+    def _progress(self, record: RawRecord, value: bytes) -> Event:
+        return ForwarderProgress(at=record.at, state=self._state.decode(value))
+
+    def _mapped(self, source: _Source) -> tuple[Part, AnyTable]:
+        found = self._tables.get(f"{source.schema}.{source.table}")
+        if found is None:
+            raise _Undecodable(f"the mapping file does not name the table {source.schema}.{source.table}")
+        return found
+
+    def _read(self, raw: msgspec.Raw | None) -> tuple[dict[str, Any] | None, str | None]:
+        if raw is None:
+            return None, None
+        data = bytes(raw)
+        return (None, None) if data == b"null" else (self._image.decode(data), data.decode())
+
+
+def _commit_us(source: _Source) -> int:
+    return source.ts_us if source.ts_us is not None else source.ts_ms * 1000
+
+
+def _clamped(record: RawRecord, time_us: int) -> tuple[int, bool]:
+    """Clamped by the broker's append time, not by the clock: a record read again is the same event."""
+    return clamp_us(time_us, record.appended_ms * 1000)
+
+
+def _commit_lsn(source: _Source) -> int:
+    """`sequence` is the JSON text '["<LSN of the last commit>","<LSN>"]', either null; null counts as 0."""
+    if not source.sequence:
+        return 0
+    first = msgspec.json.decode(source.sequence, type=list[str | None])
+    return int(first[0]) if first and first[0] else 0
+
+
+def _key(image: dict[str, Any] | None, table: AnyTable) -> tuple[str | None, ...] | None:
+    if image is None:
+        return None
+    missing = [column for column in table.key if column not in image]
+    if missing:
+        raise _Undecodable(f"{table.table} has no column {missing[0]!r}, which the mapping file names as its key")
+    return tuple(_as_text(image[column]) for column in table.key)
+
+
+def _row_key(key: tuple[str | None, ...] | None) -> str:
+    return "" if key is None else "/".join(part or "" for part in key)
+
+
+def _scenario_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
+    if isinstance(table, ScenarioTable):
+        return None if key is None else _row_key(key)
+    return _text(image, getattr(table, "scenario", None))
+
+
+def _run_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
+    if isinstance(table, RunTable):
+        return None if key is None else _row_key(key)
+    return _text(image, table.run) if isinstance(table, OtherTable) else None
+
+
+def _text(image: dict[str, Any] | None, column: str | None) -> str | None:
+    return _as_text(image.get(column)) if image is not None and column is not None else None
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

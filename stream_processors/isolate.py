@@ -1,0 +1,46 @@
+"""Lands what Postgres accepts of a batch: where it refuses a value, the batch is halved until the record is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from psycopg import DataError
+
+from clearsight.errors import LandingError
+from clearsight.events import Event, Rejected
+from stream_processors.batch import Batch, assemble
+from stream_processors.land import Landed
+from stream_processors.records import RawRecord
+
+_FEWEST_TO_JUDGE = 100
+
+
+def land_isolating(
+    records: list[RawRecord],
+    decode: Callable[[RawRecord], Event],
+    land: Callable[[Batch], Landed],
+    undecodable_limit: float,
+) -> Iterator[tuple[Batch, Landed]]:
+    """Land the records, in one batch or, where it must be, in several; yield each as soon as it has landed.
+
+    Raises LandingError where so many records are undecodable that the topic, not the record, must be wrong.
+    """
+    batch = assemble(records, decode)
+    if len(records) >= _FEWEST_TO_JUDGE and batch.undecodable_share() > undecodable_limit:
+        raise LandingError(
+            f"{len(batch.letters)} of {len(records)} records cannot be decoded; the first: {batch.letters[0].reason}",
+            "check the connector's converters and the mapping file; nothing of this batch was landed",
+        )
+    try:
+        landed = land(batch)
+    except DataError as error:
+        reason = f"PostgreSQL refuses a value: {type(error).__name__} ({error.sqlstate})"
+        if len(records) == 1:
+            refused = assemble(records, lambda record: Rejected(at=record.at, reason=reason))
+            yield refused, land(refused)
+            return
+        half = len(records) // 2
+        yield from land_isolating(records[:half], decode, land, 1.0)
+        yield from land_isolating(records[half:], decode, land, 1.0)
+    else:
+        yield batch, landed

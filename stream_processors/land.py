@@ -1,0 +1,342 @@
+"""One batch, one transaction.
+
+Locks are taken by class, each sorted by key, never a lower class again: 1 positions, 2 transactions, 3 correlations,
+4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.errors import UniqueViolation
+
+from clearsight.events import RowChange, SnapshotRow, TransactionKey
+from clearsight.lifecycle import snapshot_transitions, transitions
+from clearsight.links import Touched, link_of_change, place_log
+from clearsight.mapping import Mapping
+from clearsight.topics import TopicNames
+from stream_processors import amend, correlate, dead_letters, marks, rows, runs
+from stream_processors.batch import Batch
+from stream_processors.correlate import KnownContext, Touch
+from stream_processors.dimensions import DimensionKeys, RunKey
+from stream_processors.positions import Ownership
+from stream_processors.rows import Joined, Row
+from stream_processors.states import land_transitions
+
+_SNAPSHOTS = """
+INSERT INTO rpt.row_snapshot (snapshot_id, part, table_schema, table_name, row_key, scenario_key, image, epoch, topic,
+                              kafka_partition, kafka_offset)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (snapshot_id) DO NOTHING
+"""
+
+
+class Landed(NamedTuple):
+    """What a batch left to publish: rows landed now, and ids of those that had landed before."""
+
+    changes: list[Row]
+    states: list[tuple[UUID, datetime]]
+    logs: list[Row]
+    again: list[tuple[str, UUID, datetime]]
+    amended: bool
+
+
+class _Keys(NamedTuple):
+    users: dict[str, int]
+    scenarios: dict[str, int]
+    runs: dict[str, RunKey]
+    contexts: dict[TransactionKey, KnownContext]
+
+
+class Landing:
+    """Lands batches through one connection. Not safe for threads."""
+
+    def __init__(
+        self, connect: Callable[[], Connection[Any]], mapping: Mapping, names: TopicNames, ownership: Ownership
+    ) -> None:
+        self._connect = connect
+        self._connection: Connection[Any] | None = None
+        self._mapping = mapping
+        self._names = names
+        self._ownership = ownership
+        self._dimensions = DimensionKeys()
+        self._months: set[datetime] = set()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def land(self, batch: Batch) -> Landed:
+        """Land a batch.
+
+        Raises Fenced where a partition has another owner, psycopg.DataError where Postgres refuses a value, and
+        psycopg.OperationalError where the database is away: nothing has landed then, and the same batch may come again.
+        """
+        connection = self._open()
+        self._ensure_months(connection, batch)
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                landed = self._land(cursor, batch)
+        except BaseException:
+            self._dimensions.rollback()
+            raise
+        self._dimensions.commit()
+        return landed
+
+    def _open(self) -> Connection[Any]:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self.close()
+            self._connection = self._connect()
+        return self._connection
+
+    def _ensure_months(self, connection: Connection[Any], batch: Batch) -> None:
+        """Make missing partitions before the batch, in a transaction of their own."""
+        times = {change.occurred_us for change in batch.changes} | {log.occurred_us for log in batch.logs}
+        times |= {found.occurred_us for row in batch.changes for found in transitions(row, self._mapping.source)}
+        times |= {
+            found.occurred_us for row in batch.snapshots for found in snapshot_transitions(row, self._mapping.source)
+        }
+        months = {rows.month_of(time_us) for time_us in times} - self._months
+        for month in sorted(months):
+            with connection.transaction():
+                connection.execute("SELECT rpt.ensure_month(%s)", [month])
+        self._months |= months
+
+    def _land(self, cursor: Cursor[Any], batch: Batch) -> Landed:
+        self._ownership.advance(cursor, batch.spans)
+        contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
+        correlate.lock_correlations(cursor, _correlations(batch, contexts))
+        keys, placed = self._resolve(cursor, batch, contexts)
+        changed = _scenario_changes(batch, keys)
+        self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
+        self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
+
+        amended = amend.by_context(cursor, _known_users(batch, keys))
+        late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
+        joined = {change.event_id: _join(change, keys) for change in batch.changes}
+        moved = correlate.touch(cursor, _touches(joined.values(), amended, late))
+        touched = correlate.touched(
+            cursor, {*moved, *(log.line.correlation_id for log in batch.logs if log.line.correlation_id)}
+        )
+
+        log_rows = _place_logs(batch, keys, touched)
+        dirty = {found.run for found in joined.values() if found.run is not None}
+        dirty |= {row[rows.LOG_RUN] for row in log_rows if row[rows.LOG_RUN] is not None}
+        dirty |= {run for found in touched.values() for run in found.runs} | {run.run for run in placed}
+        dirty |= runs.later_runs(cursor, changed.values())
+        runs.lock(cursor, dirty)
+
+        landed = self._write(cursor, batch, keys, joined, log_rows)
+        moved_logs = amend.logs_by_touch(cursor, moved)
+        runs.recompute(cursor, dirty, self._mapping)
+        dead_letters.keep(cursor, batch.letters)
+        marks.keep(cursor, self._mapping.source, self._names.logs, batch)
+        return landed._replace(amended=bool(amended or late or moved_logs))
+
+    def _resolve(
+        self, cursor: Cursor[Any], batch: Batch, contexts: dict[TransactionKey, KnownContext]
+    ) -> tuple[_Keys, list[RunKey]]:
+        seen = _Seen(batch, contexts, self._mapping)
+        users = self._dimensions.resolve_users(cursor, seen.users, batch.rows())
+        scenarios = self._dimensions.resolve_scenarios(cursor, seen.scenarios)
+        scenario_of = {run: scenarios[scenario] for run, scenario in seen.scenario_of.items()}
+        run_keys, placed = self._dimensions.resolve_runs(cursor, seen.runs, scenario_of)
+        return _Keys(users, scenarios, run_keys, contexts), placed
+
+    def _write(
+        self, cursor: Cursor[Any], batch: Batch, keys: _Keys, joined: dict[UUID, Joined], log_rows: list[Row]
+    ) -> Landed:
+        both = [rows.change_rows(change, joined[change.event_id]) for change in batch.changes]
+        changes, actions = [row for row, _ in both], [action for _, action in both if action is not None]
+        again: list[tuple[str, UUID, datetime]] = []
+        changes = self._insert(cursor, "change", "fact_row_change", rows.ROW_CHANGE, changes, again)
+        self._insert(cursor, "action", "fact_user_action", rows.USER_ACTION, actions, [])
+        log_rows = self._insert(cursor, "log", "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, log_rows, again)
+        cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
+        states = land_transitions(cursor, self._transitions(batch, keys, joined))
+        return Landed(changes, states, log_rows, again, amended=False)
+
+    def _transitions(self, batch: Batch, keys: _Keys, joined: dict[UUID, Joined]) -> list[Row]:
+        source = self._mapping.source
+        return [
+            *(
+                rows.transition_row(found, row, keys.scenarios[row.row_key], None)
+                for row in batch.snapshots
+                for found in snapshot_transitions(row, source)
+            ),
+            *(
+                rows.transition_row(found, row, keys.scenarios[row.row_key], joined[row.event_id])
+                for row in batch.changes
+                for found in transitions(row, source)
+            ),
+        ]
+
+    @staticmethod
+    def _insert(
+        cursor: Cursor[Any],
+        kind: str,
+        fact: str,
+        columns: str,
+        new: list[Row],
+        again: list[tuple[str, UUID, datetime]],
+    ) -> list[Row]:
+        """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table.
+
+        Returns the rows that are new; the others' ids are added to `again`.
+        """
+        if not new:
+            return []
+        try:
+            with cursor.connection.transaction():
+                _copy(cursor, f"COPY rpt.{fact} ({columns}) FROM STDIN", new)
+            return new
+        except UniqueViolation:
+            stage = f"stage_{fact}"
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (LIKE rpt.{fact} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+            )
+            _copy(cursor, f"COPY {stage} ({columns}) FROM STDIN", new)
+            cursor.execute(
+                f"INSERT INTO rpt.{fact} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING RETURNING event_id"  # noqa: S608
+            )
+            inserted = {event_id for (event_id,) in cursor.fetchall()}
+            again.extend((kind, row[0], row[1]) for row in new if row[0] not in inserted)
+            return [row for row in new if row[0] in inserted]
+
+
+def _copy(cursor: Cursor[Any], statement: str, new: list[Row]) -> None:
+    with cursor.copy(statement.encode()) as copy:
+        for row in new:
+            copy.write_row(row)
+
+
+class _Seen:
+    """The ids that a batch names, each with the earliest time that it was seen at (µs)."""
+
+    def __init__(self, batch: Batch, contexts: dict[TransactionKey, KnownContext], mapping: Mapping) -> None:
+        self.users: dict[str, int] = {}
+        self.scenarios: dict[str, int] = {}
+        self.runs: dict[str, int] = {}
+        self.scenario_of: dict[str, str] = {}
+        for row in batch.snapshots:
+            self._row(row, row.seen_us, mapping)
+        for change in batch.changes:
+            self._row(change, change.occurred_us, mapping)
+        for key, context in contexts.items():
+            self._note(self.users, context.user_id, key.committed_us)
+        for log in batch.logs:
+            self._note(self.users, log.line.user_id, log.occurred_us)
+            self._note(self.scenarios, log.line.scenario_id, log.occurred_us)
+            self._note(self.runs, log.line.run_id, log.occurred_us)
+
+    def _row(self, row: RowChange | SnapshotRow, time_us: int, mapping: Mapping) -> None:
+        self._note(self.scenarios, row.scenario_id, time_us)
+        self._note(self.runs, row.run_id, time_us)
+        if row.part == "user" and row.row_key:
+            self._note(self.users, row.row_key, time_us)
+        if row.run_id and row.scenario_id:
+            self.scenario_of[row.run_id] = row.scenario_id
+
+    @staticmethod
+    def _note(seen: dict[str, int], key: str | None, time_us: int) -> None:
+        if key:
+            seen[key] = min(time_us, seen.get(key, time_us))
+
+
+def _correlations(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> dict[str, int]:
+    seen: dict[str, int] = {}
+    found = [
+        *((context.correlation_id, key.committed_us) for key, context in contexts.items()),
+        *((change.correlation_id, change.occurred_us) for change in batch.changes),
+        *((log.line.correlation_id, log.occurred_us) for log in batch.logs),
+    ]
+    for correlation_id, time_us in found:
+        if correlation_id:
+            seen[correlation_id] = min(time_us, seen.get(correlation_id, time_us))
+    return seen
+
+
+def _join(change: RowChange, keys: _Keys) -> Joined:
+    context = keys.contexts.get(change.transaction) if change.transaction else None
+    run = keys.runs[change.run_id] if change.run_id else None
+    scenario = keys.scenarios[change.scenario_id] if change.scenario_id else (run.scenario if run else None)
+    return Joined(
+        scenario=scenario,
+        run=run.run if run else None,
+        user=keys.users[context.user_id] if context and context.user_id else None,
+        correlation_id=change.correlation_id or (context.correlation_id if context else None),
+        link=link_of_change(
+            change.correlation_id, context.correlation_id if context else None, change.transaction is not None
+        ),
+    )
+
+
+def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, tuple[str, int | None]]:
+    """What the contexts of this batch give to changes that landed before them."""
+    known = ((key, keys.contexts[key]) for key in batch.contexts)
+    return {
+        key: (context.correlation_id, keys.users[context.user_id] if context.user_id else None)
+        for key, context in known
+    }
+
+
+def _scenario_changes(batch: Batch, keys: _Keys) -> dict[int, runs.ScenarioChange]:
+    """The first change of inputs or runs of each scenario."""
+    first: dict[int, runs.ScenarioChange] = {}
+    for change in batch.changes:
+        if change.part in ("input", "run") and change.scenario_id:
+            key = keys.scenarios[change.scenario_id]
+            found = runs.ScenarioChange(key, change.commit_lsn, change.lsn)
+            first[key] = min(found, first.get(key, found))
+    return first
+
+
+def _described(batch: Batch, keys: _Keys) -> set[int]:
+    described = (row for row in batch.rows() if row.part == "scenario" and row.scenario_id)
+    return {keys.scenarios[row.scenario_id] for row in described if row.scenario_id}
+
+
+def _touches(joined: Any, amended: list[amend.Amended], late: list[tuple[str, int]]) -> list[Touch]:
+    found = [
+        *((change.correlation_id, "scenario", change.scenario) for change in joined),
+        *((change.correlation_id, "run", change.run) for change in joined),
+        *((change.correlation_id, "scenario", change.scenario) for change in amended),
+        *((change.correlation_id, "run", change.run) for change in amended),
+        *((correlation_id, "scenario", scenario) for correlation_id, scenario in late),
+    ]
+    return [Touch(*touch) for touch in found if touch[0] is not None and touch[2] is not None]
+
+
+def _place_logs(batch: Batch, keys: _Keys, touched: dict[str, Touched]) -> list[Row]:
+    placed = []
+    for log in batch.logs:
+        line = log.line
+        run = keys.runs[line.run_id] if line.run_id else None
+        place = place_log(
+            scenario=keys.scenarios[line.scenario_id] if line.scenario_id else None,
+            run=run.run if run else None,
+            run_scenario=run.scenario if run else None,
+            correlation_id=line.correlation_id,
+            touched=touched.get(line.correlation_id or "", Touched()),
+        )
+        placed.append(rows.log_row(log, place, keys.users[line.user_id] if line.user_id else None))
+    return placed
+
+
+def _snapshot_row(row: SnapshotRow, keys: _Keys) -> tuple[Any, ...]:
+    scenario = keys.scenarios[row.scenario_id] if row.scenario_id else None
+    head = (
+        row.snapshot_id,
+        row.part,
+        row.table_schema,
+        row.table_name,
+        row.row_key,
+        scenario,
+        row.image_json,
+        row.epoch,
+    )
+    return (*head, row.at.topic, row.at.partition, row.at.offset)

@@ -1,0 +1,165 @@
+"""Recomputes rows of fact_run_diagnostic from the facts: never incremented, so whatever is landed twice counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from psycopg import Cursor
+
+from clearsight.instants import from_us
+from clearsight.mapping import Mapping
+from clearsight.runs import InputImage, LogCounts, inputs_at, run_state
+
+_LOCK = """
+INSERT INTO rpt.fact_run_diagnostic AS d (run_key) SELECT * FROM unnest(%s::bigint[]) ORDER BY 1
+ON CONFLICT (run_key) DO UPDATE SET run_key = excluded.run_key
+"""
+
+_LATER = """
+SELECT d.run_key FROM rpt.fact_run_diagnostic d
+JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(scenario_key, commit_lsn, lsn) USING (scenario_key)
+WHERE (d.start_commit_lsn, d.start_lsn) >= (c.commit_lsn, c.lsn)
+"""
+
+_NEWEST = """
+SELECT DISTINCT ON (run_key) run_key, coalesce(after, before), op = 'd'
+FROM rpt.fact_row_change WHERE run_key = ANY(%s) AND part = 'run'
+ORDER BY run_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, op = 'd'
+"""
+
+_FIRST = """
+SELECT DISTINCT ON (run_key) run_key, scenario_key, user_key, correlation_id, epoch, commit_lsn, lsn, total_order
+FROM rpt.fact_row_change WHERE run_key = ANY(%s) AND part = 'run'
+ORDER BY run_key, epoch, commit_lsn, lsn, total_order, op = 'd' DESC
+"""
+
+_LOGS = """
+SELECT run_key, count(*), count(*) FILTER (WHERE level = 'WARN'), count(*) FILTER (WHERE level IN ('ERROR', 'FATAL')),
+       (array_agg(error_type ORDER BY occurred_at DESC) FILTER (WHERE error_type IS NOT NULL))[1],
+       (array_agg(node ORDER BY occurred_at DESC) FILTER (WHERE node IS NOT NULL AND level IN ('ERROR', 'FATAL')))[1]
+FROM rpt.fact_cloudwatch_log WHERE run_key = ANY(%s) GROUP BY run_key
+"""
+
+_INPUTS = """
+SELECT r.run_key, i.row_key, i.image, i.event_id::text, i.correlation_id
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
+     AS r(run_key, scenario_key, epoch, commit_lsn, lsn, total_order)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (row_key) row_key, image, event_id, correlation_id FROM (
+        SELECT c.row_key, c.after AS image, c.event_id, c.correlation_id, c.epoch, c.commit_lsn, c.lsn, c.total_order,
+               c.op = 'd' AS deleted
+        FROM rpt.fact_row_change c
+        WHERE c.scenario_key = r.scenario_key AND c.part = 'input'
+          AND (c.epoch, c.commit_lsn, c.lsn, c.total_order) < (r.epoch, r.commit_lsn, r.lsn, r.total_order)
+        UNION ALL
+        SELECT s.row_key, s.image, NULL, NULL, s.epoch, -1, s.kafka_offset, 0, false
+        FROM rpt.row_snapshot s WHERE s.scenario_key = r.scenario_key AND s.part = 'input'
+    ) known
+    ORDER BY row_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, deleted
+) i
+"""
+
+_LAST_GOOD = """
+SELECT r.run_key, (
+    SELECT g.run_key FROM rpt.fact_run_diagnostic g
+    WHERE g.scenario_key = r.scenario_key AND g.outcome = 'succeeded' AND g.run_key <> r.run_key
+      AND (g.start_epoch, g.start_commit_lsn, g.start_lsn, g.start_total_order)
+          < (r.start_epoch, r.start_commit_lsn, r.start_lsn, r.start_total_order)
+    ORDER BY g.start_epoch DESC, g.start_commit_lsn DESC, g.start_lsn DESC, g.start_total_order DESC LIMIT 1)
+FROM rpt.fact_run_diagnostic r WHERE r.run_key = ANY(%s)
+"""
+
+_WRITE = """
+UPDATE rpt.fact_run_diagnostic SET
+    scenario_key = %(scenario)s, user_key = %(user)s, correlation_id = %(correlation)s,
+    status = %(status)s, outcome = %(outcome)s, started_at = %(started)s, finished_at = %(finished)s,
+    duration_ms = %(duration_ms)s, category = %(category)s, error_type = %(error_type)s,
+    error_message = %(error_message)s, failing_node = %(failing_node)s, log_lines = %(lines)s,
+    log_warnings = %(warnings)s, log_errors = %(errors)s, inputs_at_start = %(inputs)s,
+    start_epoch = %(epoch)s, start_commit_lsn = %(commit_lsn)s, start_lsn = %(lsn)s,
+    start_total_order = %(total_order)s, deleted = %(deleted)s, revision = revision + 1
+WHERE run_key = %(run)s
+"""
+
+
+class ScenarioChange(NamedTuple):
+    """The first change of a scenario's inputs or runs in a batch: runs that start after it are recomputed."""
+
+    scenario: int
+    commit_lsn: int
+    lsn: int
+
+
+class _First(NamedTuple):
+    scenario: int | None = None
+    user: int | None = None
+    correlation_id: str | None = None
+    epoch: int | None = None
+    commit_lsn: int | None = None
+    lsn: int | None = None
+    total_order: int | None = None
+
+
+def later_runs(cursor: Cursor[Any], changes: Iterable[ScenarioChange]) -> set[int]:
+    """Runs of these locked scenarios that start after the change given for each."""
+    rows = list(changes)
+    if not rows:
+        return set()
+    cursor.execute(_LATER, [list(column) for column in zip(*rows, strict=True)])
+    return {run for (run,) in cursor.fetchall()}
+
+
+def lock(cursor: Cursor[Any], runs: Iterable[int]) -> None:
+    cursor.execute(_LOCK, [sorted(set(runs))])
+
+
+def recompute(cursor: Cursor[Any], runs: Iterable[int], mapping: Mapping) -> None:
+    """Recompute these locked runs."""
+    keys = sorted(set(runs))
+    if not keys or mapping.run is None:
+        return
+    newest = {run: (image, deleted) for run, image, deleted in _rows(cursor, _NEWEST, keys)}
+    first = {row[0]: _First(*row[1:]) for row in _rows(cursor, _FIRST, keys)}
+    counts = {row[0]: LogCounts(*row[1:]) for row in _rows(cursor, _LOGS, keys)}
+    inputs = _inputs(cursor, first, mapping)
+    for run in keys:
+        image, deleted = newest.get(run, (None, False))
+        start, logs = first.get(run, _First()), counts.get(run, LogCounts())
+        state = run_state(image, mapping.run, logs, mapping.errors)
+        cursor.execute(
+            _WRITE,
+            {
+                **start._asdict(),
+                **logs._asdict(),
+                **state._asdict(),
+                "correlation": start.correlation_id,
+                "started": None if state.started_us is None else from_us(state.started_us),
+                "finished": None if state.finished_us is None else from_us(state.finished_us),
+                "inputs": inputs.get(run),
+                "deleted": deleted,
+                "run": run,
+            },
+        )
+    cursor.execute(_LAST_GOOD, [keys])
+    cursor.executemany(
+        "UPDATE rpt.fact_run_diagnostic SET last_good_run_key = %s WHERE run_key = %s",
+        [(good, run) for run, good in cursor.fetchall()],
+    )
+
+
+def _rows(cursor: Cursor[Any], query: str, keys: list[int]) -> list[Any]:
+    return cursor.execute(query, [keys]).fetchall()
+
+
+def _inputs(cursor: Cursor[Any], first: dict[int, _First], mapping: Mapping) -> dict[int, str]:
+    """The inputs at the start of each run whose start is known, as JSON text."""
+    starts = [(run, start.scenario, *start[3:7]) for run, start in first.items() if start.scenario is not None]
+    if mapping.input is None or not starts:
+        return {}
+    cursor.execute(_INPUTS, [list(column) for column in zip(*starts, strict=True)])
+    images: dict[int, list[InputImage]] = {run: [] for run, *_ in starts}
+    for run, row_key, image, event_id, correlation_id in cursor.fetchall():
+        images[run].append(InputImage(row_key, image, event_id, correlation_id))
+    return {run: msgspec.json.encode(inputs_at(found, mapping.input)).decode() for run, found in images.items()}

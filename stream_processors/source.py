@@ -1,0 +1,229 @@
+"""Reads the raw topics in batches with confluent-kafka. Used by one thread at a time; callbacks run inside `poll`.
+
+Partitions come with an owner's epoch (positions.py) and start where the reporting database and Kafka say, not where the
+consumer group alone would. A revocation waits until the batch in flight has landed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from psycopg import Connection
+
+from clearsight.errors import LandingError, PositionLost, Unavailable
+from clearsight.settings import KafkaSettings, WorkerSettings
+from stream_processors.batch import Span
+from stream_processors.in_step import Progress, ahead
+from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
+from stream_processors.records import RawRecord
+
+log = logging.getLogger(__name__)
+
+_REQUEST_TIMEOUT_S = 10.0
+_LANDING_TIMEOUT_S = 120.0
+
+
+class Source:
+    """The consumer of one worker."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        worker: WorkerSettings,
+        topics: list[str],
+        ownership: Ownership,
+        connect: Callable[[], Connection[Any]],
+    ) -> None:
+        self._topics = topics
+        self._worker = worker
+        self._ownership = ownership
+        self._connect = connect
+        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "logger": log})
+        self._consumer = Consumer(_options(kafka, worker))
+        self._read: dict[Partition, RawRecord] = {}
+        """The last record of each partition."""
+        self._paused: set[Partition] = set()
+        self._idle = threading.Event()
+        self._idle.set()
+        self.assigned = False
+
+    def open(self) -> None:
+        """Join the group. Raises Unavailable where Kafka is away or topics are missing."""
+        try:
+            known = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+        except KafkaException as error:
+            raise _unavailable(error.args[0]) from None
+        missing = sorted(set(self._topics) - known.keys())
+        if missing:
+            raise Unavailable(
+                f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them"
+            )
+        self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
+
+    def poll(self) -> list[RawRecord]:
+        """Up to `batch_max_events` records of owned partitions; [] after `batch_wait_ms` without any.
+
+        Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
+        """
+        messages = self._consumer.consume(self._worker.batch_max_events, self._worker.batch_wait_ms / 1000)
+        records = [record for message in messages if (record := self._record(message)) is not None]
+        if records:
+            self._keep_in_step(records)
+        return records
+
+    def landing(self) -> None:
+        """A batch is in flight now."""
+        self._idle.clear()
+
+    def landed(self, spans: list[Span]) -> None:
+        """The batch in flight has landed and was published: commit it to Kafka. Safe to call from another thread."""
+        offsets = [TopicPartition(span.topic, span.partition, span.next_offset) for span in spans]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # the position in Postgres stands; what is read again is recognised
+            log.warning("offsets were not committed to Kafka: %s", error.args[0].str())
+        finally:
+            self._idle.set()
+
+    def failed(self) -> None:
+        """The batch in flight did not land."""
+        self._idle.set()
+
+    def end_offsets(self) -> dict[str, int]:
+        """End offset of every partition of the raw topics, "topic/partition" → offset."""
+        metadata = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        places = {
+            TopicPartition(topic, number): latest for topic in self._topics for number in metadata[topic].partitions
+        }
+        asked = self._admin.list_offsets(places, request_timeout=_REQUEST_TIMEOUT_S)
+        return {f"{place.topic}/{place.partition}": future.result().offset for place, future in asked.items()}
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _record(self, message: Message) -> RawRecord | None:
+        error = message.error()
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if error is not None:
+            _raise_if_final(error, topic)
+            log.warning("Kafka: %s", error.str())
+            return None
+        if topic is None or partition is None or offset is None or not self._ownership.owns(topic, partition):
+            return None
+        key, value = message.key(), message.value()
+        headers = tuple((name, None if data is None else _bytes(data)) for name, data in message.headers() or ())
+        appended_ms = message.timestamp()[1]
+        return RawRecord(topic, partition, offset, appended_ms, _optional_bytes(key), _optional_bytes(value), headers)
+
+    def _keep_in_step(self, records: list[RawRecord]) -> None:
+        for record in records:
+            self._read[Partition(record.topic, record.partition)] = record
+        progress = {
+            place: Progress(record.appended_ms, self._end(place) > record.offset + 1)
+            for place, record in self._read.items()
+        }
+        wanted = ahead(progress, self._worker.in_step_ms)
+        if pause := wanted - self._paused:
+            self._consumer.pause([TopicPartition(*place) for place in pause])
+        if resume := self._paused - wanted:
+            self._consumer.resume([TopicPartition(*place) for place in resume])
+        self._paused = wanted
+
+    def _end(self, place: Partition) -> int:
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        return high
+
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        places = [Partition(found.topic, found.partition) for found in partitions]
+        identities = self._identities(places)
+        committed = {
+            Partition(found.topic, found.partition): found.offset
+            for found in consumer.committed(partitions, timeout=_REQUEST_TIMEOUT_S)
+        }
+        starts = []
+        with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
+            landed = self._ownership.take(cursor, identities)
+            for place in places:
+                low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_REQUEST_TIMEOUT_S)
+                offset = committed[place] if committed[place] > OFFSET_INVALID and committed[place] >= 0 else None
+                start = start_of(landed[place], Log(low, high, offset), identities[place])
+                self._ownership.start(cursor, place, start, identities[place])
+                if start.gap:
+                    log.warning("gap in %s/%d: %s", place.topic, place.number, start.gap.reason)
+                starts.append(TopicPartition(*place, start.offset))
+        consumer.assign(starts)
+        self._read.clear()
+        self._paused.clear()
+        self.assigned = True
+        log.info("owns %d partitions", len(places))
+
+    def _revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not self._idle.wait(_LANDING_TIMEOUT_S):
+            raise LandingError(
+                "a batch did not land before its partitions were revoked", "look at the reporting database's locks"
+            )
+        self._lose(_consumer, partitions)
+
+    def _lose(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._ownership.release(Partition(found.topic, found.partition) for found in partitions)
+        self._read.clear()
+        self._paused.clear()
+
+    def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
+        names = sorted({place.topic for place in places})
+        cluster = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).cluster_id or ""
+        described = self._admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
+        ids = {name: str(future.result().topic_id) for name, future in described.items()}
+        return {place: Identity(cluster, ids[place.topic]) for place in places}
+
+
+def _options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "group.id": worker.group_id,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": worker.session_timeout_ms,
+        "heartbeat.interval.ms": worker.session_timeout_ms // 5,
+        "fetch.wait.max.ms": worker.batch_wait_ms,
+        "fetch.error.backoff.ms": 100,
+        "queued.max.messages.kbytes": 65_536,
+        "logger": log,
+    }
+
+
+def _raise_if_final(error: KafkaError, topic: str | None) -> None:
+    if error.code() == KafkaError._AUTO_OFFSET_RESET:
+        raise PositionLost(
+            f"Kafka no longer has the next record of {topic}", "start the worker again: it goes on after a recorded gap"
+        )
+    if error.fatal() or error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
+        raise _unavailable(error)
+
+
+def _unavailable(error: KafkaError) -> Unavailable:
+    return Unavailable(f"Kafka: {error.str()}", "check CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS and that Kafka runs")
+
+
+def _optional_bytes(data: str | bytes | None) -> bytes | None:
+    return None if data is None else _bytes(data)
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data

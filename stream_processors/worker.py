@@ -1,0 +1,180 @@
+"""What a worker does with a batch of records, and with time. The Faust app calls it; nothing here knows Faust."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import psycopg
+import stamina
+from confluent_kafka import Producer
+from psycopg import Connection
+from psycopg.types.json import set_json_loads
+
+from clearsight.errors import Unavailable
+from clearsight.events import Event, StreamPosition
+from clearsight.settings import Settings, required
+from clearsight.topics import TopicNames
+from stream_processors import deadline, marks
+from stream_processors.batch import Batch, Span
+from stream_processors.decode import Decoder
+from stream_processors.isolate import land_isolating
+from stream_processors.land import Landed, Landing
+from stream_processors.positions import Ownership
+from stream_processors.publish import Publisher
+from stream_processors.records import RawRecord
+from stream_processors.source import Source
+
+log = logging.getLogger(__name__)
+
+set_json_loads(orjson.loads)
+
+
+class Worker:
+    """One worker. `read`, `land` and `tick` may run in three threads, each method in one at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = TopicNames(settings.kafka.topic_prefix)
+        self._settings = settings
+        self._mapping = settings.mapping
+        self._connect = connector(settings)
+        ownership = Ownership(f"{socket.gethostname()}:{os.getpid()}")
+        self._landing = Landing(self._connect, self._mapping, names, ownership)
+        self._decode: Callable[[RawRecord], Event] = Decoder(self._mapping, names)
+        consumed = names.consumed(self._mapping.tables())
+        self.source = Source(settings.kafka, settings.worker, consumed, ownership, self._connect)
+        self._publisher = Publisher(_producer(settings), names.audit)
+        self._publishing: Connection[Any] | None = None
+        self._timing: Connection[Any] | None = None
+        self._outbox_publisher = Publisher(_producer(settings), names.audit)
+        self._newest: StreamPosition | None = None
+        self._marked = -1
+        self._stopping = threading.Event()
+
+    def read(self) -> list[RawRecord]:
+        return self.source.poll()
+
+    def land(self, records: list[RawRecord]) -> None:
+        """Land, publish, commit. Raises what Landing and Publisher raise, Unavailable where the database stays away."""
+        try:
+            spans: list[Span] = []
+            for batch, landed in land_isolating(
+                records, self._decode, self._land, self._settings.worker.undecodable_limit
+            ):
+                spans += batch.spans
+                self._note_progress(batch)
+                self._publish(landed)
+        except BaseException:
+            self.source.failed()
+            raise
+        self.source.landed(_furthest(spans))
+
+    def tick(self) -> None:
+        """Once a second: close what is overdue, publish what waits, and mark how far the stream has come."""
+        try:
+            connection = self._timing = _usable(self._timing, self._connect)
+            deadline.close_overdue(connection, self._mapping, self._settings.worker.deadline_s)
+            while self._outbox_publisher.outbox(connection):
+                pass
+            self._mark(connection)
+        except psycopg.OperationalError as error:
+            log.warning("the reporting database is away: %s", _first_line(error))
+
+    def close(self) -> None:
+        self._stopping.set()
+        self.source.close()
+        self._landing.close()
+        for connection in (self._publishing, self._timing):
+            if connection is not None:
+                connection.close()
+
+    def _land(self, batch: Batch) -> Landed:
+        try:
+            for attempt in stamina.retry_context(
+                on=psycopg.OperationalError,
+                attempts=None,
+                timeout=self._settings.worker.database_retry_s,
+                wait_initial=0.1,
+                wait_max=2.0,
+            ):
+                with attempt:
+                    if attempt.num > 1:
+                        log.warning("the reporting database is away; trying batch again (attempt %d)", attempt.num)
+                    return self._landing.land(batch)
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"the reporting database stayed away: {_first_line(error)}", "start it; the worker goes on where it was"
+            ) from None
+        raise AssertionError("unreachable: the last attempt raises")
+
+    def _publish(self, landed: Landed) -> None:
+        connection = self._publishing = _usable(self._publishing, self._connect)
+        self._publisher.landed(connection, landed)
+        if landed.amended:
+            self._publisher.outbox(connection)
+
+    def _note_progress(self, batch: Batch) -> None:
+        if batch.positions:
+            self._newest = max(batch.positions, key=lambda position: position.position)
+
+    def _mark(self, connection: Connection[Any]) -> None:
+        newest = self._newest
+        if newest is None or newest.position <= self._marked:
+            return
+        offsets = self.source.end_offsets()
+        with connection.transaction(), connection.cursor() as cursor:
+            marks.keep_changes(cursor, self._mapping.source, newest.occurred_us, newest.position, offsets)
+        self._marked = newest.position
+
+
+def connector(settings: Settings) -> Callable[[], Connection[Any]]:
+    """Opens connections of clearsight_writer whose transactions cannot hang: a frozen worker must not block the next."""
+    dsn = required(settings.report.writer_dsn, "report.writer_dsn")
+    options = (
+        "-c timezone=UTC -c idle_in_transaction_session_timeout=15s -c transaction_timeout=60s"
+        " -c synchronous_commit=on -c application_name=clearsight-worker"
+    )
+
+    def connect() -> Connection[Any]:
+        return psycopg.connect(
+            dsn,
+            autocommit=True,
+            options=options,
+            connect_timeout=5,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+        )
+
+    return connect
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap_servers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 2,
+            "logger": log,
+        }
+    )
+
+
+def _usable(connection: Connection[Any] | None, connect: Callable[[], Connection[Any]]) -> Connection[Any]:
+    return connect() if connection is None or connection.closed or connection.broken else connection
+
+
+def _furthest(spans: list[Span]) -> list[Span]:
+    """One span a partition: the last one counts."""
+    return list({(span.topic, span.partition): span for span in spans}.values())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
