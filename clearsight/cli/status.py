@@ -43,4 +43,4 @@ def print_status(stack: Stack, as_json: bool) -> None:
         typer.secho(f"{part.state:9}", fg=COLOURS[part.state], nl=False)
         typer.echo(f"{part.name:12} {part.pid or '':>8}  {where}".rstrip())
         for line in part.log:
-            typer.secho(f"          | {line}", dim=True)
+            typer.secho(f"          | {line[:160]}", dim=True)

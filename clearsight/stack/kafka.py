@@ -18,7 +18,11 @@ FORMATTED = "formatted"
 
 
 def properties(site: Site) -> dict[str, str]:
-    """The broker's settings. Voters are named here and not in the log, so that ports may change between starts."""
+    """The broker's settings.
+
+    Voters are named here and not in the log, so that ports may change between starts. After a kill -9 the controller
+    refuses the new broker until the old one's session is over.
+    """
     broker, controller = site.address("kafka"), site.address("controller")
     return {
         "process.roles": "broker,controller",
@@ -31,6 +35,8 @@ def properties(site: Site) -> dict[str, str]:
         "log.dirs": str(_data(site)),
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "1000",
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "1",
         "transaction.state.log.replication.factor": "1",
@@ -38,8 +44,6 @@ def properties(site: Site) -> dict[str, str]:
         "transaction.state.log.num.partitions": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        "message.max.bytes": str(8 * 1024 * 1024),
-        "log.message.timestamp.after.max.ms": str(24 * 3600 * 1000),
     }
 
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import psutil
 import psycopg
 from filelock import FileLock
 from psycopg import sql
@@ -209,8 +208,8 @@ def _clear_remains(where: Place) -> None:
 
     The server would refuse to start if the pid in that file were another process's by now.
     """
-    _, stubborn = psutil.wait_procs(processes.inside(where.data, "postgres"), timeout=ORPHAN_LIMIT_S)
-    processes.end(stubborn, signal.SIGKILL)
+    orphans = processes.inside(where.data, "postgres")
+    processes.end(processes.still_there(orphans, ORPHAN_LIMIT_S), signal.SIGKILL)
     (where.data / "postmaster.pid").unlink(missing_ok=True)
 
 

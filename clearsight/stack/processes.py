@@ -23,6 +23,7 @@ PART_VARIABLE = "CLEARSIGHT_STACK_PART"
 
 LOG_LIMIT_BYTES = 64 * 1024 * 1024
 KILL_LIMIT_S = 5.0
+LOOK_EVERY_S = 0.02
 FOLLOW_EVERY_S = 0.2
 
 
@@ -141,20 +142,42 @@ def end(
     Returns whether all leaders ended in time.
     """
     leaders = list(leaders)
-    families = [member for leader in leaders for member in _family(leader)]
+    families = {member for leader in leaders for member in _family(leader)}
     for leader in leaders:
         with contextlib.suppress(psutil.Error):
             leader.send_signal(polite)
-    _, stubborn = psutil.wait_procs(leaders, timeout=limit_s)
-    for member in {*families, *stubborn}:
-        with contextlib.suppress(psutil.Error):
-            member.kill()
-    psutil.wait_procs([*families, *stubborn], timeout=KILL_LIMIT_S)
+    stubborn = still_there(leaders, limit_s)
+    _kill(stubborn)
+    _kill({*families, *(member for leader in leaders for member in _family(leader))})
     return not stubborn
 
 
+def _kill(doomed: Iterable[psutil.Process]) -> None:
+    doomed = list(doomed)
+    for process in doomed:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    still_there(doomed, KILL_LIMIT_S)
+
+
+def still_there(awaited: Iterable[psutil.Process], limit_s: float) -> list[psutil.Process]:
+    """Those that still run after the limit. A zombie is gone: only its parent's glance at it is missing."""
+    limit = time.monotonic() + limit_s
+    remaining = [process for process in awaited if _runs(process)]
+    while remaining and time.monotonic() < limit:
+        time.sleep(LOOK_EVERY_S)
+        remaining = [process for process in remaining if _runs(process)]
+    return remaining
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def _family(leader: psutil.Process) -> list[psutil.Process]:
-    """All descendants, and whoever else is in the leader's session."""
+    """All descendants, and whoever else is in the leader's session, which outlives its leader."""
     found: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         found += leader.children(recursive=True)
