@@ -18,6 +18,9 @@ from connectors.cloudwatch.state import encode_state, read_states, rebuild_seen
 from connectors.cloudwatch.topic_reader import TopicReader
 from connectors.cloudwatch.window import Progress, Tier
 
+LEAP_MS = 60_000
+"""A checkpoint that moves this far ahead does not wait: while catching up, a restart would read it all again."""
+
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +56,7 @@ class Forwarder:
         self._stopping = stopping
         self._ready = ready
         self._backoffs = {pull.origin.group: Backoff() for pull in pulls}
-        self._written: dict[str, float] = {}
+        self._written: dict[str, tuple[float, int]] = {}
 
     def run(self) -> None:
         """Until `stopping` is set; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
@@ -126,10 +129,12 @@ class Forwarder:
         return True
 
     def _checkpoint(self, pull: GroupPull, *, at_once: bool = False) -> None:
-        now, group = time.monotonic(), pull.origin.group
-        if not at_once and now - self._written.get(group, 0.0) < self._settings.state_interval_ms / 1000:
+        now, group, through = time.monotonic(), pull.origin.group, pull.progress.through
+        written, written_through = self._written.get(group, (0.0, 0))
+        due = now - written >= self._settings.state_interval_ms / 1000 or through - written_through >= LEAP_MS
+        if not due and not at_once:
             return
-        self._written[group] = now
+        self._written[group] = now, through
         self._outbox.send(self._topics.forwarder_state, group.encode(), encode_state(pull.state()), None, None)
 
     def _start_again(self, error: Unavailable) -> None:
