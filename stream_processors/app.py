@@ -84,7 +84,10 @@ def create_app(settings: Settings) -> AuditApp:
             await asyncio.get_running_loop().run_in_executor(reading, worker.source.open)
 
         async def on_stop(self) -> None:
-            await asyncio.get_running_loop().run_in_executor(reading, worker.close)
+            loop = asyncio.get_running_loop()
+            for pool in (landing, timing):
+                await loop.run_in_executor(pool, _nothing)  # each has one thread: this waits for what it is doing
+            await loop.run_in_executor(reading, worker.close)
 
         @faust.Service.task  # type: ignore[untyped-decorator]
         async def pump(self) -> None:
@@ -96,7 +99,7 @@ def create_app(settings: Settings) -> AuditApp:
 
     @app.timer(TICK_S)  # type: ignore[untyped-decorator]
     async def tick() -> None:
-        if worker.source.assigned:
+        if worker.source.assigned and not app.should_stop:
             await asyncio.get_running_loop().run_in_executor(timing, worker.tick)
 
     return app
@@ -120,6 +123,10 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
             await lane.put(in_flight)
     if in_flight is not None:
         await in_flight.landed
+
+
+def _nothing() -> None:
+    pass
 
 
 def _announce() -> None:

@@ -67,11 +67,11 @@ class _Envelope(msgspec.Struct):
 
     op: str | None = None
     source: _Source | None = None
-    before: msgspec.Raw | None = None
-    after: msgspec.Raw | None = None
+    before: msgspec.Raw = msgspec.Raw()
+    after: msgspec.Raw = msgspec.Raw()
     transaction: _Transaction | None = None
     message: _Message | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = msgspec.Raw()
 
 
 class _TransactionEnd(msgspec.Struct):
@@ -123,7 +123,7 @@ class Decoder:
 
     def _open(self, value: bytes) -> _Envelope:
         envelope = self._envelope.decode(value)
-        return self._envelope.decode(envelope.payload) if envelope.payload is not None else envelope
+        return self._envelope.decode(envelope.payload) if bytes(envelope.payload) else envelope
 
     def _change(self, record: RawRecord, value: bytes) -> Event:
         envelope = self._open(value)
@@ -269,11 +269,9 @@ class Decoder:
             raise _Undecodable(f"the mapping file does not name the table {source.schema}.{source.table}")
         return found
 
-    def _read(self, raw: msgspec.Raw | None) -> tuple[dict[str, Any] | None, str | None]:
-        if raw is None:
-            return None, None
+    def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:
         data = bytes(raw)
-        return (None, None) if data == b"null" else (self._image.decode(data), data.decode())
+        return (None, None) if data in (b"", b"null") else (self._image.decode(data), data.decode())
 
 
 def _commit_us(source: _Source) -> int:

@@ -74,14 +74,7 @@ class Publisher:
             if kind in _FACTS:
                 by_kind.setdefault(kind, []).append((event_id, occurred_at))
         for kind, keys in by_kind.items():
-            fact, columns = _FACTS[kind]
-            cursor = connection.execute(
-                f"""SELECT {columns}, revision, s.scenario_id, {_run_id(kind)}, u.user_id
-                FROM unnest(%s::uuid[], %s::timestamptz[]) AS wanted(event_id, occurred_at)
-                JOIN rpt.{fact} USING (event_id, occurred_at) LEFT JOIN rpt.dim_scenario s USING (scenario_key)
-                LEFT JOIN rpt.dim_user u USING (user_key) {_join_run(kind)}""".encode(),  # noqa: S608 - ours
-                [[key[0] for key in keys], [key[1] for key in keys]],
-            )
+            cursor = connection.execute(_stored_query(kind), [[key[0] for key in keys], [key[1] for key in keys]])
             names = (*_COLUMNS[kind], "revision", "scenario_id", "run_id", "user_id")
             for row in cursor:
                 self._send(row[0], kind, _without_keys(dict(zip(names, row, strict=True))))
@@ -109,12 +102,19 @@ class Publisher:
             )
 
 
-def _run_id(kind: str) -> str:
-    return "NULL" if kind == "state_change" else "r.run_id"
-
-
-def _join_run(kind: str) -> str:
-    return "" if kind == "state_change" else "LEFT JOIN rpt.dim_run r USING (run_key)"
+def _stored_query(kind: str) -> bytes:
+    """Reads events of a kind by id and time, with the business ids of what they belong to."""
+    fact, _ = _FACTS[kind]
+    columns = ", ".join(f"f.{column}" for column in _COLUMNS[kind])
+    has_run = "run_key" in _COLUMNS[kind]
+    return f"""
+    SELECT {columns}, f.revision, s.scenario_id, {"r.run_id" if has_run else "NULL"}, u.user_id
+    FROM unnest(%s::uuid[], %s::timestamptz[]) AS wanted(event_id, occurred_at)
+    JOIN rpt.{fact} f USING (event_id, occurred_at)
+    LEFT JOIN rpt.dim_scenario s ON s.scenario_key = f.scenario_key
+    {"LEFT JOIN rpt.dim_run r ON r.run_key = f.run_key" if has_run else ""}
+    LEFT JOIN rpt.dim_user u ON u.user_key = f.user_key
+    """.encode()  # noqa: S608 - names of ours
 
 
 def _ids_of(connection: Connection[Any], landed: Landed) -> dict[str, dict[int, str]]:

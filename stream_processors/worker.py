@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +53,6 @@ class Worker:
         self._outbox_publisher = Publisher(_producer(settings), names.audit)
         self._newest: StreamPosition | None = None
         self._marked = -1
-        self._stopping = threading.Event()
 
     def read(self) -> list[RawRecord]:
         return self.source.poll()
@@ -86,7 +84,8 @@ class Worker:
             log.warning("the reporting database is away: %s", _first_line(error))
 
     def close(self) -> None:
-        self._stopping.set()
+        """Leave the group. Nothing may be landing any more; a batch that no one took is read again."""
+        self.source.failed()
         self.source.close()
         self._landing.close()
         for connection in (self._publishing, self._timing):
