@@ -118,7 +118,12 @@ class ApiSettings(Section):
     allow_unauthenticated: bool = Field(
         False, description="listen on another address than loopback although nobody has to log in yet"
     )
-    pool_size: int = Field(8, ge=1)
+    pool_size: int = Field(8, ge=1, description="connections to the reporting database")
+    pool_wait_s: float = Field(5.0, gt=0, description="how long a question waits for a free connection")
+    statement_timeout_s: float = Field(10.0, gt=0, description="the database stops a question after this long")
+    cursor_secret: SecretStr | None = Field(
+        None, description="signs paging cursors; empty: derived from report.api_dsn, so that all API processes agree"
+    )
 
     @property
     def url(self) -> str:

@@ -1,0 +1,133 @@
+"""What an answer covers. Silence is reported: an answer says up to when it is whole, and what may be missing.
+
+`complete` is true when nothing is known to be missing from the answer up to its end:
+
+- the changes of the source, and the lines of every log group, have landed through the end of the question (its `to`, or
+  the finish of the run that it is about; an open question ends where the slowest of them has landed);
+- no event at or before that end still waits for its context;
+- no gap and no dead letter is on record: either could hide anything.
+
+It does not say that the application wrote all it should have, nor that CloudWatch has delivered what it still holds
+beyond the forwarder's overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+COUNT_LIMIT = 1000
+"""Pending and unlinked events are counted up to this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Everything of this source or log group through `through_at` has landed, on all partitions."""
+
+    kind: str
+    name: str
+    through_at: datetime
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Records that were never read. `to_offset` null: not known how many."""
+
+    topic: str
+    partition: int
+    from_offset: int
+    to_offset: int | None
+    reason: str
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    pending: int
+    """Events that wait for their context."""
+    pending_since: datetime | None
+    """The oldest of them."""
+    unlinked: int
+    """Row changes without context: changed out of band."""
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesCoverage:
+    through: datetime | None
+    """Commit time through which every change has landed; null: not known."""
+    position: str | None
+    """The same as the source's log position, as PostgreSQL writes it."""
+    lag_s: float | None
+    """How far `through` lies behind the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogsCoverage:
+    group: str
+    through: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    complete: bool
+    changes: ChangesCoverage
+    logs: list[LogsCoverage]
+    pending: int
+    unlinked: int
+    gaps: list[Gap]
+    dead_letters: int
+
+
+def coverage(
+    watermarks: Sequence[Watermark],
+    counts: Counts,
+    gaps: Sequence[Gap],
+    groups: Sequence[str],
+    now: datetime,
+    until: datetime | None = None,
+) -> Coverage:
+    """Shape what the reporting database knows about its own work.
+
+    `groups` are the log groups that should be read: one that never reported is listed with a null `through`.
+    `until` is the end of the question.
+    """
+    sources = [mark for mark in watermarks if mark.kind == "changes"]
+    slowest = min(sources, key=lambda mark: mark.through_at, default=None)
+    read = {mark.name: mark.through_at for mark in watermarks if mark.kind == "logs"}
+    logs = [LogsCoverage(group, read.get(group)) for group in sorted({*groups, *read})]
+    throughs = [slowest.through_at if slowest else None, *(group.through for group in logs)]
+    return Coverage(
+        complete=_landed(throughs, until)
+        and _settled(throughs, counts, until)
+        and not gaps
+        and not counts.dead_letters,
+        changes=ChangesCoverage(
+            through=slowest.through_at if slowest else None,
+            position=position_text(slowest.position) if slowest and slowest.position is not None else None,
+            lag_s=round(max((now - slowest.through_at).total_seconds(), 0.0), 3) if slowest else None,
+        ),
+        logs=logs,
+        pending=counts.pending,
+        unlinked=counts.unlinked,
+        gaps=list(gaps),
+        dead_letters=counts.dead_letters,
+    )
+
+
+def _landed(throughs: Sequence[datetime | None], until: datetime | None) -> bool:
+    return all(through is not None and (until is None or through >= until) for through in throughs)
+
+
+def _settled(throughs: Sequence[datetime | None], counts: Counts, until: datetime | None) -> bool:
+    if counts.pending_since is None:
+        return True
+    end = until or min((through for through in throughs if through is not None), default=None)
+    return end is not None and counts.pending_since > end
+
+
+def position_text(lsn: int) -> str:
+    """A log position as PostgreSQL writes it, "16/B374D848"."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
