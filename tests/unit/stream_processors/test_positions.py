@@ -1,0 +1,64 @@
+"""Where a worker starts: nothing is skipped in silence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_processors.in_step import Progress, ahead
+from stream_processors.positions import Identity, Landed, Log, Partition, start_of
+
+pytestmark = pytest.mark.unit
+
+HERE, ELSEWHERE = Identity("cluster", "topic"), Identity("cluster", "recreated")
+
+
+@pytest.mark.parametrize(
+    ("landed", "log", "offset", "gap"),
+    [
+        (None, Log(0, 100, None), 0, None),
+        (None, Log(0, 100, 60), 0, None),  # an empty or restored reporting database is filled again
+        (None, Log(20, 100, None), 20, (0, 20)),
+        (Landed(50, HERE, 40), Log(0, 100, 50), 50, None),
+        (Landed(50, HERE, 40), Log(0, 100, 45), 45, None),  # landed, and died before the commit to Kafka
+        (Landed(50, HERE, 40), Log(0, 100, 70), 50, None),  # restored from an older backup
+        (Landed(50, HERE, 40), Log(0, 100, None), 40, None),
+        (Landed(50, HERE, None), Log(0, 100, None), 50, None),
+        (Landed(50, HERE, 40), Log(60, 100, 50), 60, (50, 60)),
+        (Landed(50, ELSEWHERE, 40), Log(0, 10, None), 0, (0, 0)),
+        (Landed(50, HERE, 40), Log(0, 10, 10), 0, (10, 50)),
+    ],
+)
+def test_start(landed: Landed | None, log: Log, offset: int, gap: tuple[int, int] | None) -> None:
+    start = start_of(landed, log, HERE)
+    assert start.offset == offset
+    assert (start.gap[:2] if start.gap else None) == gap
+
+
+logs = st.tuples(st.integers(0, 50), st.integers(0, 50), st.one_of(st.none(), st.integers(0, 100))).map(
+    lambda found: Log(found[0], found[0] + found[1], found[2])
+)
+positions = st.one_of(st.none(), st.builds(Landed, st.integers(0, 120), st.sampled_from([HERE, ELSEWHERE]), st.none()))
+
+
+@given(positions, logs)
+def test_whatever_is_not_read_again_and_has_not_landed_is_a_gap(landed: Landed | None, log: Log) -> None:
+    start = start_of(landed, log, HERE)
+    assert log.low <= start.offset <= max(log.high, log.low)
+    reached = landed.next_offset if landed and landed.identity == HERE else 0
+    assert start.offset <= reached or start.gap is not None
+
+
+def test_a_partition_far_ahead_waits_for_the_slowest_that_has_more() -> None:
+    slow, fast, idle = (Partition("t", number) for number in range(3))
+    progress = {slow: Progress(1_000, True), fast: Progress(9_000, True), idle: Progress(500, False)}
+    assert ahead(progress, 2_000) == {fast}
+    assert ahead({**progress, slow: Progress(1_000, False)}, 2_000) == set()
+
+
+@given(st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 10_000), st.booleans())))
+def test_reading_always_goes_on(found: dict[int, tuple[int, bool]]) -> None:
+    progress = {Partition("t", number): Progress(*state) for number, state in found.items()}
+    more = {place for place, state in progress.items() if state.has_more}
+    assert not more or more - ahead(progress, 100)
