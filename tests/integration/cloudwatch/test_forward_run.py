@@ -1,0 +1,224 @@
+"""`clearsight simulator` and `clearsight forward run` as processes, on a real Kafka, killed in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from clearsight.logline import ForwarderState
+from clearsight.topics import TopicNames
+from connectors.cloudwatch.state import read_states
+from connectors.cloudwatch.topic_reader import KafkaTopicReader
+
+pytestmark = pytest.mark.integration
+
+GROUPS = ("/it/a", "/it/b")
+LINES = 20_000
+LIMIT_S = 60.0
+AWAY = "; nothing is lost"
+BACK = "works again"
+
+
+@dataclass
+class Programs:
+    """The simulator and the forwarder of one test, with what they share."""
+
+    home: Path
+    servers: str
+    names: TopicNames
+    port: int
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("CLEARSIGHT_")}
+        own |= {
+            "CLEARSIGHT_HOME": str(self.home),
+            "CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS": self.servers,
+            "CLEARSIGHT_KAFKA__TOPIC_PREFIX": self.names.prefix,
+            "CLEARSIGHT_CLOUDWATCH__ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "CLEARSIGHT_CLOUDWATCH__GROUPS": json.dumps(GROUPS),
+            "CLEARSIGHT_READY_FILE": str(self.ready_file),
+            **environment,
+        }
+        with (self.home / "log").open("ab") as log:
+            program = subprocess.Popen(
+                [sys.executable, "-m", "clearsight", *arguments], env=own, stdout=log, stderr=log
+            )
+        self.running.append(program)
+        return program
+
+    @property
+    def ready_file(self) -> Path:
+        return self.home / "ready"
+
+    @property
+    def log(self) -> str:
+        return (self.home / "log").read_text()
+
+    def simulator(self) -> subprocess.Popen[bytes]:
+        program = self.start("simulator", "--port", str(self.port))
+        until(lambda: self.health() is not None, "the simulator answers")
+        return program
+
+    def forwarder(self, **environment: str) -> subprocess.Popen[bytes]:
+        self.ready_file.unlink(missing_ok=True)
+        return self.start("forward", "run", **environment)
+
+    def health(self) -> Any:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_health", timeout=2) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def ledger(self) -> list[str]:
+        lines = (self.home / "cloudwatch" / "ledger.jsonl").read_text().splitlines()
+        return sorted(json.loads(line)["event_id"] for line in lines)
+
+    def published(self) -> list[str]:
+        """Event ids in the topic, with any that is there twice."""
+        reader = KafkaTopicReader(self.servers)
+        records = reader.read(self.names.logs, {}, reader.end_offsets(self.names.logs))
+        return sorted(json.loads(record.value or b"")["event_id"] for record in records)
+
+    def states(self) -> dict[str, ForwarderState]:
+        return read_states(KafkaTopicReader(self.servers), self.names.forwarder_state, set(GROUPS))
+
+
+@pytest.fixture
+def programs(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) -> Iterator[Programs]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    programs = Programs(tmp_path, bootstrap_servers, topic_names, port)
+    yield programs
+    for program in programs.running:
+        program.kill()
+        program.wait()
+
+
+def until(holds: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
+    give_up = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < give_up, f"not within {limit_s} s: {what}"
+        time.sleep(0.05)
+
+
+class Writer:
+    """An application that logs in batches, some of them late."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self._logs: Any = boto3.client(
+            "logs",
+            region_name="eu-west-1",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
+        self._chance = random.Random(seed)
+        self.written = 0
+
+    def create(self) -> None:
+        for group in GROUPS:
+            self._logs.create_log_group(logGroupName=group)
+            for stream in ("1", "2"):
+                self._logs.create_log_stream(logGroupName=group, logStreamName=stream)
+
+    def write(self, count: int) -> None:
+        late_ms = self._chance.choice([0, 0, 0, 500, 4_000, 15_000])
+        now = time.time_ns() // 1_000_000 - late_ms
+        message = {"level": "INFO", "service": "it", "location": "f:1", "message": "hello"}
+        events = [
+            {
+                "timestamp": now + n // 50,
+                "message": json.dumps({**message, "correlation_id": f"c-{(self.written + n) % 500}"}),
+            }
+            for n in range(count)
+        ]
+        group, stream = self._chance.choice(GROUPS), self._chance.choice(["1", "2"])
+        self._logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+        self.written += count
+
+
+def test_kill_9_in_the_middle_loses_and_doubles_nothing(programs: Programs) -> None:
+    programs.simulator()
+    writer, chance = Writer(programs.port, seed=11), random.Random(12)
+    writer.create()
+    forwarder = programs.forwarder()
+    until(programs.ready_file.exists, "the forwarder is ready")
+    kills, next_kill = 0, LINES // 10
+    while writer.written < LINES:
+        writer.write(min(chance.randint(20, 200), LINES - writer.written))
+        if writer.written >= next_kill:
+            until(lambda: len(programs.published()) > 0, "something was published")
+            forwarder.kill()
+            forwarder.wait()
+            forwarder = programs.forwarder()
+            kills, next_kill = kills + 1, next_kill + chance.randint(2_000, 5_000)
+            if kills % 2:
+                until(programs.ready_file.exists, "the forwarder is ready again")
+    assert kills >= 3
+    until(lambda: len(programs.published()) >= LINES, "everything was published")
+    settled = time.time_ns() // 1_000_000
+    until(lambda: all(s.through > settled for s in programs.states().values()), "the checkpoints have passed")
+    assert programs.published() == programs.ledger()
+    assert len(programs.ledger()) == LINES
+    assert {int(p): o for p, o in programs.states()[GROUPS[0]].offsets.items()} == KafkaTopicReader(
+        programs.servers
+    ).end_offsets(programs.names.logs)
+    forwarder.send_signal(signal.SIGTERM)
+    assert forwarder.wait(20) == 0
+
+
+def test_kill_9_of_the_simulator_changes_nothing_that_it_accepted(programs: Programs) -> None:
+    simulator = programs.simulator()
+    writer = Writer(programs.port, seed=21)
+    writer.create()
+    forwarder = programs.forwarder()
+    for kill in range(1, 4):
+        for _ in range(10):
+            writer.write(100)
+        simulator.kill()
+        simulator.wait()
+        until(lambda: programs.log.count(AWAY) >= kill, "the forwarder says that CloudWatch is away")  # noqa: B023
+        simulator = programs.simulator()
+        until(lambda: programs.log.count(BACK) >= kill, "the forwarder says that it is back")  # noqa: B023
+    until(lambda: len(programs.published()) >= writer.written, "everything was published")
+    assert programs.published() == programs.ledger()
+    assert len(programs.ledger()) == writer.written == 3_000
+    assert programs.log.count(AWAY) <= 2 * 3 * len(GROUPS)
+    forwarder.send_signal(signal.SIGTERM)
+    assert forwarder.wait(20) == 0
+    assert "Traceback" not in programs.log
+
+
+def test_kafka_away_at_start_is_one_line_with_a_mend(programs: Programs) -> None:
+    forwarder = programs.forwarder(
+        CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", CLEARSIGHT_FORWARDER__START_TIMEOUT_S="1"
+    )
+    assert forwarder.wait(30) == 5
+    said = programs.log.strip().splitlines()
+    assert said[0] == "error: Kafka at 127.0.0.1:1 does not answer"
+    assert said[1].startswith("  mend: ")
+    assert len(said) == 2
+
+
+def test_a_taken_port_is_one_line_with_a_mend(programs: Programs) -> None:
+    with socket.create_server(("127.0.0.1", programs.port)):
+        simulator = programs.start("simulator", "--port", str(programs.port))
+        assert simulator.wait(30) == 4
+    assert "cannot be used" in programs.log
+    assert "mend: choose another --port" in programs.log
