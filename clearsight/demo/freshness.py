@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 import httpx
 
@@ -41,9 +42,10 @@ class FreshnessProbe:
     """Of the API; closed when the probe stops."""
     _samples_ms: list[float] = field(default_factory=list)
     _unseen: int = 0
-    _followed: Committed | None = None
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: bool = False
+    _next: SimpleQueue[Committed | None] = field(default_factory=SimpleQueue)
+    _following: threading.Lock = field(default_factory=threading.Lock)
+    """Taken by whoever hands over a commit, given back by the thread once it is through with it."""
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -52,36 +54,30 @@ class FreshnessProbe:
 
     def notice(self, committed: Committed) -> None:
         """Called right after a commit, by whoever made it; takes it if no other is being followed."""
-        if self._followed is None:
-            self._followed = committed
-            self._wake.set()
+        if self._following.acquire(blocking=False):
+            self._next.put(committed)
 
     def stop(self) -> Freshness:
-        self._stopping = True
-        self._wake.set()
+        self._stopping.set()
+        self._next.put(None)
         if self._thread:
             self._thread.join()
         return Freshness(tuple(self._samples_ms), self._unseen)
 
     def _run(self) -> None:
         with self.client:
-            while True:
-                self._wake.wait()
-                if self._stopping:
-                    return
-                if self._followed:
-                    self._follow(self._followed)
-                time.sleep(BETWEEN_SAMPLES_S)
-                self._wake.clear()
-                self._followed = None
+            while committed := self._next.get():
+                self._follow(committed)
+                self._stopping.wait(BETWEEN_SAMPLES_S)
+                self._following.release()
 
     def _follow(self, committed: Committed) -> None:
-        while time.monotonic() - committed.at_s < SAMPLE_LIMIT_S and not self._stopping:
+        while time.monotonic() - committed.at_s < SAMPLE_LIMIT_S and not self._stopping.is_set():
             if _visible(self.client, committed):
                 self._samples_ms.append((time.monotonic() - committed.at_s) * 1000)
                 return
-            time.sleep(POLL_S)
-        if not self._stopping:
+            self._stopping.wait(POLL_S)
+        if not self._stopping.is_set():
             self._unseen += 1
 
 

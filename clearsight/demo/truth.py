@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import psycopg
 
-from clearsight.errors import Unavailable
+from clearsight.errors import StackError, Unavailable
 from clearsight.settings import Settings, required
 
-LEDGER = Path("data/cloudwatch/ledger.jsonl")
+LEDGER = Path("cloudwatch/ledger.jsonl")
 """Below the stack's home."""
 
 XID_MASK = 0xFFFF_FFFF
@@ -58,13 +58,16 @@ class Truth:
         return int(row[0]) if row else 0
 
     def mark(self) -> Mark:
+        """Where the truth is now. Raises StackError when CloudWatch here is not the simulator, which keeps a ledger."""
+        if not self._ledger.exists():
+            raise StackError(f"no ledger of accepted log lines at {self._ledger}", "start the stack: clearsight up")
         with self._connect() as connection:
             row = connection.execute(
                 "SELECT (SELECT coalesce(max(seq), 0) FROM truth.change),"
                 " pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
             ).fetchone()
         assert row
-        return Mark(int(row[0]), int(row[1]) & XID_MASK, self._ledger.stat().st_size if self._ledger.exists() else 0)
+        return Mark(int(row[0]), int(row[1]) & XID_MASK, self._ledger.stat().st_size)
 
     def changes(self, since: Mark) -> Counter[Change]:
         """Every committed row change, with how often (a row may be changed twice in a transaction)."""
@@ -78,8 +81,6 @@ class Truth:
 
     def log_lines(self, since: Mark) -> Counter[str]:
         """The ids (56 digits) of the lines that CloudWatch accepted in the groups that are forwarded."""
-        if not self._ledger.exists():
-            return Counter()
         with self._ledger.open("rb") as file:
             file.seek(since.ledger_bytes)
             lines = [json.loads(line) for line in file if line.endswith(b"\n")]
