@@ -22,7 +22,7 @@ SMALL_STEP = 0.5
 LEAST_DECADES = 0.5
 """A jump below this many powers of ten is no jump."""
 ENOUGH = 5
-"""So many healthy values make a range that means something."""
+"""So many different healthy values make a range that means something."""
 LONGEST_LIST = 200
 """Entries of a list beyond these are not looked at one by one."""
 
@@ -95,7 +95,7 @@ def _place(now: float, own: list[float], peers: list[float]) -> list[Sign]:
         spread = f"{shown(min(own))} to {shown(max(own))}"
         return [Sign("healthy_range", f"it is within what healthy runs of this scenario had ({spread})")]
     healthy = own + peers
-    if len(healthy) < ENOUGH:
+    if len(set(healthy)) < ENOUGH:
         return []
     low, high = min(healthy), max(healthy)
     if low <= now <= high:

@@ -63,6 +63,8 @@ class Candidate:
     score: float
     """Share of the belief, 0 to 1."""
     evidence: list[str]
+    """What speaks for it, the most telling first."""
+    against: list[str]
     change: ChangeView | None
     transaction: CommittedTransaction | None
 
@@ -221,7 +223,8 @@ def _candidate(suspect: _Suspect, belief: float, case: Case) -> Candidate:
         change_key=suspect.change_key,
         title=suspect.title,
         score=round(belief, 4),
-        evidence=[each.text for each in suspect.evidence if each.text],
+        evidence=[each.text for each in suspect.evidence if each.text and each.weight >= 0],
+        against=[each.text for each in suspect.evidence if each.weight < 0],
         change=suspect.change,
         transaction=suspect.transaction,
     )

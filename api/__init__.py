@@ -1,0 +1,1 @@
+"""The questions, and who asks them: HTTP API, web page, terminal."""

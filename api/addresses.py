@@ -1,0 +1,25 @@
+"""Addresses of answers and pages, as paths."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+
+def run_page(run_id: str) -> str:
+    return f"/run/{quote(run_id, safe='')}"
+
+
+def diagnostics(run_id: str) -> str:
+    return f"/rca/run/{quote(run_id, safe='')}/diagnostics"
+
+
+def why(run_id: str) -> str:
+    return f"/rca/run/{quote(run_id, safe='')}/why"
+
+
+def correlation(correlation_id: str) -> str:
+    return f"/rca/correlation/{quote(correlation_id, safe='')}"
+
+
+def audit_trail(scenario_id: str) -> str:
+    return f"/rca/scenario/{quote(scenario_id, safe='')}/audit-trail"

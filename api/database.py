@@ -1,0 +1,100 @@
+"""The reporting database as the questions see it: read only, one snapshot a question, bounded in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from sqlalchemy import NullPool
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from clearsight.errors import ClearSightError, ConfigurationError, Unavailable
+from clearsight.settings import Settings, required
+from sql.engine import sqlalchemy_url
+
+MEND = "start it (`clearsight up`), or correct CLEARSIGHT_REPORT__API_DSN"
+
+
+class QuestionTooSlow(ClearSightError):
+    """The database stopped a question that took longer than `api.statement_timeout_s`."""
+
+
+def pooled_engine(settings: Settings) -> AsyncEngine:
+    """For a process that answers many questions. Connections are checked before use: a restarted database is no error."""
+    return _engine(
+        settings,
+        pool_size=settings.api.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.api.pool_wait_s,
+        pool_pre_ping=True,
+    )
+
+
+def single_engine(settings: Settings) -> AsyncEngine:
+    """For a process that asks once."""
+    return _engine(settings, poolclass=NullPool)
+
+
+def _engine(settings: Settings, **pool: Any) -> AsyncEngine:
+    """Repeatable read: an answer and its coverage show the same instant."""
+    session = {
+        "timezone": "UTC",
+        "statement_timeout": f"{settings.api.statement_timeout_s * 1000:.0f}",
+        "default_transaction_isolation": "repeatable\\ read",
+        "default_transaction_read_only": "on",
+    }
+    return create_async_engine(
+        sqlalchemy_url(required(settings.report.api_dsn, "report.api_dsn")),
+        connect_args={
+            "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+            "connect_timeout": 3,
+            "application_name": "clearsight-api",
+        },
+        json_deserializer=msgspec.json.decode,
+        use_native_hstore=False,
+        **pool,
+    )
+
+
+@asynccontextmanager
+async def question(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection in one read-only transaction.
+
+    Raises Unavailable where the database does not answer, QuestionTooSlow where it took too long, ConfigurationError where
+    the schema or a right is missing.
+    """
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    except PoolTimeout:
+        raise Unavailable(
+            "all connections to the reporting database are busy", "ask again, or raise api.pool_size"
+        ) from None
+    except DBAPIError as error:
+        raise _explained(error) from error
+    except OSError as error:
+        raise Unavailable(f"the reporting database did not answer: {error.strerror or error}", MEND) from None
+
+
+def _explained(error: DBAPIError) -> ClearSightError | SQLAlchemyError:
+    state = getattr(error.orig, "sqlstate", None)
+    reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+    if state == "57014":
+        return QuestionTooSlow(
+            "the question took too long", "ask for a shorter range, or raise api.statement_timeout_s"
+        )
+    if state in ("3F000", "42P01", "42703", "42501"):
+        return ConfigurationError(f"the reporting database is not as it must be: {reason}", "run `clearsight migrate`")
+    if state and state.startswith("28"):
+        return Unavailable(f"the reporting database refused the login: {reason}", "correct CLEARSIGHT_REPORT__API_DSN")
+    if (
+        isinstance(error, OperationalError)
+        or error.connection_invalidated
+        or state in (None, "57P01", "57P02", "57P03")
+    ):
+        return Unavailable(f"the reporting database did not answer: {reason}", MEND)
+    return error

@@ -1,0 +1,94 @@
+"""Errors as RFC 9457 problem documents that name the field, say what was wrong and how to mend it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_problem.error import Problem
+from fastapi_problem.handler import add_exception_handler, new_exception_handler
+from rfc9457.openapi import problem_response
+from starlette_problem.handler import ExceptionHandler
+
+from api.database import QuestionTooSlow
+from api.queries.known import Unknown
+from clearsight.errors import ClearSightError, NotFound, Unavailable
+
+RETRY_AFTER_S = 2
+LOG = logging.getLogger("clearsight.api")
+
+
+def field_problem(field: str, message: str) -> Problem:
+    """422 for one parameter."""
+    return _invalid([{"field": field, "message": message}])
+
+
+def install(app: FastAPI) -> None:
+    handler = new_exception_handler(
+        logger=LOG,
+        handlers={ClearSightError: _from_ours},
+        request_validation_handler=_from_validation,
+    )
+    add_exception_handler(app, handler, generic_swagger_defaults=False)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses` of an endpoint that can answer with these problems."""
+    return {
+        status: problem_response(_TEXTS[status], examples=[_EXAMPLES[status].marshal(uri="", strict=False)])
+        for status in statuses
+    }
+
+
+def _from_validation(_handler: ExceptionHandler, _request: Request, error: RequestValidationError) -> Problem:
+    return _invalid([_field_error(each) for each in error.errors()])
+
+
+def _invalid(errors: list[dict[str, str]]) -> Problem:
+    detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors)
+    return Problem("Invalid parameter", type_="invalid-parameter", status=422, detail=detail, errors=errors)
+
+
+def _field_error(error: dict[str, Any]) -> dict[str, str]:
+    place = error["loc"][1:] or error["loc"]
+    field = ".".join(str(part) for part in place)
+    if error["type"] == "extra_forbidden":
+        return {"field": field, "message": "no such parameter"}
+    return {"field": field, "message": error["msg"].removeprefix("Value error, ")}
+
+
+def _from_ours(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+    assert isinstance(error, ClearSightError)
+    if isinstance(error, NotFound):
+        return Problem(
+            "Not found",
+            type_="not-found",
+            status=404,
+            detail=error.message,
+            mend=error.mend,
+            known=error.known if isinstance(error, Unknown) else [],
+        )
+    if isinstance(error, (Unavailable, QuestionTooSlow)):
+        kind = "question-too-slow" if isinstance(error, QuestionTooSlow) else "unavailable"
+        return Problem(
+            "Unavailable",
+            type_=kind,
+            status=503,
+            detail=error.message,
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+            mend=error.mend,
+        )
+    LOG.error("%s; mend: %s", error.message, error.mend)
+    return Problem("Not ready", type_="misconfigured", status=500, detail=error.message, mend=error.mend)
+
+
+_TEXTS = {404: "Not found", 422: "Invalid parameter", 503: "The reporting database is away"}
+_EXAMPLES = {
+    404: Problem("Not found", type_="not-found", status=404, detail="no run 42 has landed", mend="…", known=["7f3c…"]),
+    422: _invalid([{"field": "limit", "message": "Input should be greater than or equal to 1"}]),
+    503: Problem(
+        "Unavailable", type_="unavailable", status=503, detail="the reporting database did not answer", mend="…"
+    ),
+}

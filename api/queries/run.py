@@ -1,0 +1,183 @@
+"""Diagnostics of a run: what it was, its log lines, where it failed, its inputs and how they differ from the last good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.queries.changes import value_changes
+from api.queries.events import LogEvent, log_event, log_events
+from api.queries.known import run_key
+from api.queries.runs import RunRecord, RunView, last_good_run, run_record
+from clearsight.case import ValueChange
+from clearsight.comparison import Difference, PinnedInput, differences, pinned
+from clearsight.mapping import Mapping
+from sql.models import fact_cloudwatch_log
+
+MOST_LINES = 500
+_LOG = fact_cloudwatch_log.c
+
+
+@dataclass(frozen=True, slots=True)
+class FailingNode:
+    """`source`: run (its row names it), node (the node's own row says so) or log (a line of level ERROR names it)."""
+
+    node: str
+    error: str | None
+    at: datetime | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputDifference:
+    """`kind`: added, removed or changed. Who and when are null where the change was not captured."""
+
+    kind: str
+    node: str | None
+    name: str | None
+    row_key: str
+    old: Any
+    new: Any
+    user: str | None
+    occurred_at: datetime | None
+    correlation_id: str | None
+    link: str | None
+    change_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InputDifferences:
+    """Never an empty list for want of history: then `available` is false and `reason` says why."""
+
+    available: bool
+    reason: str | None
+    items: list[InputDifference]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    run: RunView
+    stack: str | None
+    """Of the last error line that has one."""
+    failing_nodes: list[FailingNode]
+    logs: list[LogEvent]
+    logs_truncated: bool
+    """Only the newest lines are here."""
+    inputs: list[PinnedInput] | None
+    """As they were at its start; null: not known."""
+    last_good_run: RunView | None
+    input_differences: InputDifferences
+
+
+async def diagnostics(connection: AsyncConnection, run_id: str, mapping: Mapping) -> Diagnostics:
+    """Raises Unknown."""
+    key = await run_key(connection, run_id)
+    record = await run_record(connection, key, run_id)
+    good = await last_good_run(connection, record)
+    lines = await run_lines(connection, record)
+    errors = [line for line in lines[-MOST_LINES:] if line.level in ("ERROR", "FATAL")]
+    return Diagnostics(
+        run=record.view,
+        stack=next((line.stack for line in reversed(errors) if line.stack), None),
+        failing_nodes=await _failing_nodes(connection, record, errors),
+        logs=lines[-MOST_LINES:],
+        logs_truncated=len(lines) > MOST_LINES,
+        inputs=None if record.inputs_at_start is None else pinned(record.inputs_at_start),
+        last_good_run=good.view if good else None,
+        input_differences=await input_differences(connection, record, good, mapping),
+    )
+
+
+async def run_lines(connection: AsyncConnection, run: RunRecord) -> list[LogEvent]:
+    """The newest lines that name the run or carry its correlation id, oldest first, at most MOST_LINES + 1."""
+    newest = union_all(
+        *(select(part.subquery()) for part in _line_ids(run)),
+    ).subquery("newest")
+    ids = select(newest.c.event_id, newest.c.occurred_at).distinct().subquery("ids")
+    statement = (
+        log_events()
+        .join(ids, (ids.c.event_id == _LOG.event_id) & (ids.c.occurred_at == _LOG.occurred_at))
+        .order_by(_LOG.occurred_at.desc(), _LOG.event_id.desc())
+        .limit(MOST_LINES + 1)
+    )
+    return [log_event(row) for row in reversed((await connection.execute(statement)).all())]
+
+
+def _line_ids(run: RunRecord) -> list[Select[Any]]:
+    conditions = [_LOG.run_key == run.run_key]
+    if run.view.correlation_id is not None:
+        conditions.append((_LOG.correlation_id == run.view.correlation_id) & _LOG.run_key.is_(None))
+    return [
+        select(_LOG.event_id, _LOG.occurred_at).where(condition).order_by(_LOG.occurred_at.desc()).limit(MOST_LINES + 1)
+        for condition in conditions
+    ]
+
+
+async def _failing_nodes(connection: AsyncConnection, record: RunRecord, errors: list[LogEvent]) -> list[FailingNode]:
+    found: dict[str, FailingNode] = {}
+    run = record.view
+    if run.failing_node:
+        found[run.failing_node] = FailingNode(run.failing_node, run.error_message, run.finished_at, "run")
+    for line in errors:
+        if line.node and line.node not in found:
+            found[line.node] = FailingNode(line.node, line.error_message or line.message, line.occurred_at, "log")
+    return list(found.values())
+
+
+async def input_differences(
+    connection: AsyncConnection, run: RunRecord, good: RunRecord | None, mapping: Mapping
+) -> InputDifferences:
+    """How the inputs at the start differ from those of the last good run, and who changed them."""
+    reason = _unavailable(run, good)
+    if reason or good is None:
+        return InputDifferences(False, reason, [])
+    found = differences(pinned(good.inputs_at_start or {}), pinned(run.inputs_at_start or {}))
+    last = await _last_changes(connection, run, good, mapping) if found else {}
+    return InputDifferences(True, None, [_difference(each, last.get(each.row_key)) for each in found])
+
+
+def _unavailable(run: RunRecord, good: RunRecord | None) -> str | None:
+    if good is None:
+        return "no run of this scenario that succeeded before has been captured"
+    if run.inputs_at_start is None:
+        return "the inputs at the start of this run are not known"
+    if good.inputs_at_start is None:
+        return f"the inputs at the start of the last good run {good.view.run_id} are not known"
+    return None
+
+
+async def _last_changes(
+    connection: AsyncConnection, run: RunRecord, good: RunRecord, mapping: Mapping
+) -> dict[str, ValueChange]:
+    if mapping.input is None or run.scenario_key is None:
+        return {}
+    changes = await value_changes(
+        connection,
+        mapping.input,
+        run.scenario_key,
+        after=good.start,
+        until=run.start,
+        earliest=good.earliest,
+        latest=run.latest,
+    )
+    return {change.row_key: change for change in changes}
+
+
+def _difference(each: Difference, change: ValueChange | None) -> InputDifference:
+    return InputDifference(
+        kind=each.kind,
+        node=each.node,
+        name=each.name,
+        row_key=each.row_key,
+        old=each.old,
+        new=each.new,
+        user=change.user if change else None,
+        occurred_at=change.occurred_at if change else None,
+        correlation_id=change.correlation_id if change else None,
+        link=change.link if change else None,
+        change_key=change.change_key if change else None,
+    )

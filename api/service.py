@@ -1,0 +1,42 @@
+"""What every endpoint and page needs, made once for a process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.addresses import run_page
+from api.cursors import Cursors, cursors_of
+from api.database import pooled_engine, question
+from clearsight.mapping import Mapping
+from clearsight.settings import Settings
+
+
+class Service:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine: AsyncEngine = pooled_engine(settings)
+        self.cursors: Cursors = cursors_of(settings)
+        self.mapping: Mapping = settings.mapping
+        self.groups: tuple[str, ...] = settings.cloudwatch.groups
+
+    def page_of(self, run_id: str) -> str:
+        """Where a browser shows the run."""
+        return self.settings.api.url + run_page(run_id)
+
+
+def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+async def connection_of(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with question(service_of(request).engine) as connection:
+        yield connection
+
+
+TheService = Annotated[Service, Depends(service_of)]
+Question = Annotated[AsyncConnection, Depends(connection_of)]

@@ -1,0 +1,74 @@
+"""clearsight api"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+import typer
+
+from clearsight.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from clearsight.settings import ApiSettings
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def api() -> None:
+        """Serve the questions over HTTP, and the page, on CLEARSIGHT_API__HOST and CLEARSIGHT_API__PORT.
+
+        Example: CLEARSIGHT_API__PORT=8010 clearsight api
+        """
+        from clearsight.settings import load_settings
+
+        settings = load_settings()
+        require_loopback(settings.api)
+        require_free_port(settings.api)
+
+        import uvicorn
+
+        from api.main import create_app
+
+        uvicorn.run(
+            create_app(settings),
+            host=settings.api.host,
+            port=settings.api.port,
+            log_level=settings.log_level.lower(),
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+
+
+def require_loopback(api: ApiSettings) -> None:
+    """Nobody has to log in yet. Raises ConfigurationError for an address that others can reach."""
+    if api.allow_unauthenticated or _is_loopback(api.host):
+        return
+    raise ConfigurationError(
+        f"api.host is {api.host}, which others can reach, and nobody has to log in",
+        "set CLEARSIGHT_API__HOST=127.0.0.1, or CLEARSIGHT_API__ALLOW_UNAUTHENTICATED=true if that is meant",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_free_port(api: ApiSettings) -> None:
+    """Raises ConfigurationError where the address cannot be listened on."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((api.host, api.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {api.host}:{api.port}: {error.strerror}",
+                "stop what uses it, or set CLEARSIGHT_API__PORT to another port",
+            ) from None
