@@ -55,7 +55,7 @@ def archive(site: Site) -> java.ClassArchive:
 
 def launch(site: Site) -> Launch:
     """Verify the jars, unpack the connector from its verified archive, and say how to start."""
-    jar_set = jars.verified(jars.default_cache(), jars.read_lock(), jars.fetch_from_maven)
+    jar_set = jars.stock(lambda words: site.say("connect", words))
     folder = site.home / "connect"
     plugins = folder / "plugins"
     _unpack(jar_set.plugin, plugins)

@@ -13,7 +13,7 @@ from clearsight.errors import StackError
 from clearsight.settings import STACK_FILE
 
 LOCK_FILE = "lock"
-OWN = {LOCK_FILE, STACK_FILE, "logs", "run", "postgres", "kafka", "connect"}
+OWN = {LOCK_FILE, STACK_FILE, "logs", "run", "postgres", "kafka", "connect", "cloudwatch"}
 LOCK_LIMIT_S = 180
 FREE_BYTES_NEEDED = 1024**3
 
@@ -23,8 +23,8 @@ def prepare(home: Path) -> None:
 
     The last matters because `down --purge` removes the whole folder.
     """
+    make(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (home / STACK_FILE).exists() and (foreign := _foreign(home)):
             raise StackError(
                 f"{home} holds other things ({foreign})", "set CLEARSIGHT_HOME to a new or an empty folder"
@@ -35,6 +35,14 @@ def prepare(home: Path) -> None:
     except OSError as error:
         raise _not_writable(home, error) from error
     check_room(shutil.disk_usage(home).free, home)
+
+
+def make(home: Path) -> None:
+    """The bare folder, for its owner alone. Raises StackError."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(home, error) from error
 
 
 def _foreign(home: Path) -> str:

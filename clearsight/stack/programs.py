@@ -23,7 +23,7 @@ def all_parts() -> list[Part]:
         kafka.part(),
         Part(
             "cloudwatch",
-            _program("cloudwatch", _simulator),
+            _program("cloudwatch", lambda site: ("simulator", "--port", str(site.ports["cloudwatch"]))),
             ready=lambda site: answers_ok(site.ports["cloudwatch"], "/_health"),
             endpoint=lambda site: site.url("cloudwatch"),
             ports=("cloudwatch",),
@@ -58,10 +58,6 @@ def all_parts() -> list[Part]:
             ports=("api",),
         ),
     ]
-
-
-def _simulator(site: Site) -> tuple[str, ...]:
-    return "simulator", "--port", str(site.ports["cloudwatch"]), "--ledger", str(site.home / "cloudwatch.jsonl")
 
 
 def _program(name: str, arguments: Callable[[Site], tuple[str, ...]]) -> Callable[[Site], Launch]:

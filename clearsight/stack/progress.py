@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from clearsight.stack.runner import Report
+from clearsight.stack.part import Report
+
+BEGINNINGS = ("starting", "at work", "stopping")
+ENDINGS = ("running", "done", "stopped", "killed")
 
 
 @contextmanager
@@ -24,10 +27,11 @@ def shown(what: str) -> Iterator[Report]:
 
         def report(part: str, words: str) -> None:
             with lock:
-                if words in ("starting", "at work", "stopping"):
+                if words in BEGINNINGS:
                     busy.append(part)
                 else:
-                    busy[:] = [name for name in busy if name != part]
+                    if words.startswith(ENDINGS) and part in busy:
+                        busy.remove(part)
                     console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {part:12} {words}")
                 status.update(f"{what} {', '.join(busy)} …" if busy else f"{what} …")
 

@@ -21,22 +21,15 @@ from clearsight.stack.status import SHOWN_LINES
 
 ASK_EVERY_S = 0.05
 
-Report = Callable[[str, str], None]
-"""Told what happens: the part ("" for the stack as a whole) and a few words."""
-
-
-def quiet(part: str, words: str) -> None:
-    """A Report for nobody."""
-
 
 class Runner:
     """Works on one loaded state, under the home's lock, and saves it with every change."""
 
-    def __init__(self, plan: Plan, site: Site, kept: StackState, report: Report) -> None:
+    def __init__(self, plan: Plan, site: Site, kept: StackState) -> None:
         self._plan = plan
         self._site = site
         self._kept = kept
-        self._report = report
+        self._report = site.say
         self._writing = threading.Lock()
         self._giving_up = threading.Event()
 
@@ -158,10 +151,10 @@ class Runner:
         self._kept.done = [name for name in self._kept.done if name not in names]
 
 
-def end_unrecorded(plan: Plan, site: Site, kept: StackState, report: Report) -> None:
+def end_unrecorded(plan: Plan, site: Site, kept: StackState) -> None:
     """End programs of this home that nobody wrote down, the last started first."""
     found = processes.unrecorded(site.home, kept.processes.values())
     for part in reversed(plan.parts.values()):
         if strays := found.get(part.name):
-            report(part.name, "ending one that an interrupted start left behind")
+            site.say(part.name, "ending one that an interrupted start left behind")
             processes.end(strays, part.stop_signal, part.stop_limit_s)

@@ -87,7 +87,11 @@ def load(home: Path) -> StackState:
         return msgspec.json.decode(path.read_bytes(), type=StackState)
     except FileNotFoundError:
         return StackState()
-    except (OSError, msgspec.DecodeError) as error:
+    except OSError as error:
+        raise StackError(
+            f"{path} cannot be read: {error.strerror}", "mend its rights, or set CLEARSIGHT_HOME to another folder"
+        ) from error
+    except msgspec.DecodeError as error:
         raise StackError(
             f"{path}: not readable as the stack's state ({type(error).__name__})",
             "run `clearsight down --purge` and `clearsight up`",

@@ -9,9 +9,9 @@ from pathlib import Path
 from clearsight.errors import StackError
 from clearsight.stack import home as homes
 from clearsight.stack import ports, processes, state
-from clearsight.stack.part import Part, Plan, Site
+from clearsight.stack.part import Part, Plan, Report, Site, quiet
 from clearsight.stack.programs import all_parts
-from clearsight.stack.runner import Report, Runner, end_unrecorded, quiet
+from clearsight.stack.runner import Runner, end_unrecorded
 from clearsight.stack.state import StackState
 from clearsight.stack.status import Description, PartStatus, description, part_status
 
@@ -33,7 +33,7 @@ class Stack:
         homes.prepare(self.home)
         with homes.locked(self.home, lambda: report("", "waiting for another clearsight up or down")):
             kept = state.load(self.home)
-            end_unrecorded(self._plan, self._site(kept), kept, report)
+            end_unrecorded(self._plan, self._site(kept, report), kept)
             moved = self._choose_ports(kept, fixed)
             runner = self._runner(kept, report)
             self._follow_moved_ports(moved, runner, kept, report)
@@ -42,16 +42,16 @@ class Stack:
     def down(self, purge: bool = False, report: Report = quiet) -> None:
         """Stop everything, in reverse order; with `purge` remove all data as well."""
         lived = self.home.exists()
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        homes.make(self.home)
         with homes.locked(self.home, lambda: report("", "waiting for another clearsight up or down")):
             kept = self._state_for_down(purge)
             if kept.ports:
                 self._runner(kept, report).stop(self._plan.parts)
-            end_unrecorded(self._plan, self._site(kept), kept, report)
+            end_unrecorded(self._plan, self._site(kept, report), kept)
             if purge:
                 report("", "removing all data")
                 for part in self._plan.parts.values():
-                    part.purge(self._site(kept))
+                    part.purge(self._site(kept, report))
             if purge or not lived:
                 homes.remove(self.home)
 
@@ -73,16 +73,20 @@ class Stack:
         """The status with the addresses. Holds passwords."""
         return description(self.status(), state.load(self.home))
 
+    def site(self) -> Site:
+        """Addresses, ports and passwords of this stack."""
+        return self._site(state.load(self.home))
+
     def log(self, part: str) -> Path:
         """Where the part writes. Raises StackError for a name that is none."""
         self._plan.with_needs([part])
         return Site(self.home, {}, {}).log(part)
 
-    def _site(self, kept: StackState) -> Site:
-        return Site(self.home, kept.ports, kept.passwords)
+    def _site(self, kept: StackState, report: Report = quiet) -> Site:
+        return Site(self.home, kept.ports, kept.passwords, report)
 
     def _runner(self, kept: StackState, report: Report) -> Runner:
-        return Runner(self._plan, self._site(kept), kept, report)
+        return Runner(self._plan, self._site(kept, report), kept)
 
     def _choose_ports(self, kept: StackState, fixed: dict[str, int]) -> tuple[str, ...]:
         """The names of ports that changed. A running part keeps its own."""

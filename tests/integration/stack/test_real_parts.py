@@ -14,6 +14,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from clearsight.errors import StackError
 from clearsight.stack import connect, jars, kafka, postgres, state
+from clearsight.stack.part import Site
+from clearsight.stack.place import Place, place
 from clearsight.stack.ports import free_on_loopback
 from clearsight.stack.supervisor import Stack
 from tests.integration.stack.conftest import REAL_PARTS, kill, pid_of, processes_of, status_of
@@ -25,6 +27,10 @@ def ask(dsn: str, statement: str) -> object:
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute(statement).fetchone()
     return row and row[0]
+
+
+def place_of(home: Path) -> Place:
+    return place(Site(home, {}, {}))
 
 
 def settings_of(stack: Stack) -> dict[str, dict[str, str]]:
@@ -85,7 +91,7 @@ def test_postgres_killed(real_stack: Stack) -> None:
     admin = settings_of(real_stack)["source"]["admin_dsn"]
     with psycopg.connect(admin) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-    where = postgres.place(real_stack.home)
+    where = place_of(real_stack.home)
     kill(pid_of(real_stack, "postgres"))
     stranger = subprocess.Popen(("sleep", "600"), user=where.account.uid if where.account else None)
     pid_file = where.data / "postmaster.pid"
@@ -144,7 +150,7 @@ def test_a_changed_jar_stops_the_start(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_half_made_cluster_and_log_folder_are_made_anew(tmp_path: Path) -> None:
     """What a kill -9 in the middle of the first `up` leaves."""
     home = tmp_path / "home"
-    where = postgres.place(home)
+    where = place_of(home)
     torn = where.root / postgres.SCRATCH
     torn.mkdir(parents=True)
     (torn / "PG_VERSION").write_text("18\n")
@@ -171,7 +177,7 @@ def test_purge_leaves_no_process_no_port_and_no_data(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "home")
     stack.up(["postgres", "kafka"])
     ports = state.load(stack.home).ports.values()
-    root = postgres.place(stack.home).root
+    root = place_of(stack.home).root
     stack.down(purge=True)
     assert not stack.home.exists()
     assert not root.exists()
