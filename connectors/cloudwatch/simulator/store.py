@@ -6,10 +6,14 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
 import orjson
 
 from connectors.cloudwatch import event_ids
 from connectors.cloudwatch.simulator.faults import already_exists, invalid, not_found
+
+_encode = msgspec.json.Encoder().encode
+"""orjson's bytes keep their 4 KB buffer (measured), which counts in what is held by the ten thousand."""
 
 EVENT_OVERHEAD_BYTES = 26
 """What AWS counts for an event beside its message."""
@@ -34,7 +38,7 @@ class Event:
 
 def make_event(event_id: int, stream: str, message: str, size: int, visible_at: int) -> Event:
     identity = event_ids.parts(event_id)
-    encoded = orjson.dumps(
+    encoded = _encode(
         {
             "logStreamName": stream,
             "timestamp": identity.timestamp,

@@ -26,7 +26,7 @@ from connectors.cloudwatch.simulator.faults import ServiceFault
 from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import CALM
 from connectors.cloudwatch.simulator.service import TARGET_PREFIX, Simulator
-from connectors.cloudwatch.state import encode_state, read_states
+from connectors.cloudwatch.state import encode_state, read_states, rebuild_seen
 from connectors.cloudwatch.window import Window
 
 pytestmark = pytest.mark.unit
@@ -294,6 +294,22 @@ def test_the_newest_checkpoint_is_found_at_the_end_of_a_long_topic() -> None:
     outbox.settle()
     states = read_states(MemoryTopicReader(broker), TOPICS.forwarder_state, {"/often", "/rare", "/never"})
     assert {group: state.through for group, state in states.items()} == {"/often": 9999, "/rare": 3}
+
+
+def test_a_dead_forwarders_last_request_is_waited_for(bench: Bench) -> None:
+    bench.service.put(*numbered(20))
+    bench.polls(3)
+    [*_, last] = bench.broker.stored(TOPICS.logs)
+    value = msgspec.json.encode(msgspec.structs.replace(bench.lines()[-1], event_id="landed late"))
+    arriving = [value]
+
+    def pause(_: float) -> None:
+        if arriving:
+            bench.broker.append(TOPICS.logs, last.record.key or b"", arriving.pop(), "landed late")
+
+    seen = rebuild_seen(MemoryTopicReader(bench.broker), TOPICS.logs, {"/g": NOW}, [], pause)
+    assert seen["/g"].has("landed late", bench.lines()[-1].event_time)
+    assert len(seen["/g"]) == 21
 
 
 @pytest.mark.parametrize(
