@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from clearsight.demo.application import Committed
 from clearsight.demo.explain import Explanation, explain
-from clearsight.demo.freshness import Freshness, FreshnessProbe
+from clearsight.demo.freshness import Freshness, FreshnessProbe, visible_after_ms
 from clearsight.demo.incident_plans import NAMES, Name
 from clearsight.demo.incidents import SeededIncident, seeded
 from clearsight.demo.landed import Landed, Reporting, wait_until_landed
 from clearsight.demo.pace import Pace
-from clearsight.demo.seeds import Seeds
+from clearsight.demo.seeds import Seeds, person
 from clearsight.demo.session import Session, open_session
 from clearsight.demo.traffic import WORKERS, Traffic
 from clearsight.demo.truth import Mark, Truth
+from clearsight.errors import Unavailable
 from clearsight.settings import Settings, required
 
 INCIDENT_SESSIONS = 2
 LANDING_LIMIT_S = 90.0
+FIRST_COMMIT_LIMIT_S = 60.0
 FIRST_INCIDENT, LAST_INCIDENT = 0.1, 0.8
 """When they begin, as shares of the traffic's time."""
 
@@ -94,18 +98,20 @@ def demonstrate(
     truth = Truth(settings, home)
     seeds = Seeds(seed, truth.claim_round(seed))
     since = truth.mark()
-    probe = FreshnessProbe(httpx.Client(base_url=settings.api.url, timeout=5.0))
-    started_s = time.monotonic()
-    with open_session(settings, WORKERS + INCIDENT_SESSIONS, probe.notice) as session:
+    client = httpx.Client(base_url=settings.api.url, timeout=5.0)
+    probe = FreshnessProbe(client)
+    with client, open_session(settings, WORKERS + INCIDENT_SESSIONS, probe.notice) as session:
+        _await_pipeline(session, client, seeds, say)
         probe.start()
+        started_s = time.monotonic()
         try:
             incidents = _traffic_with_incidents(session, seeds, seconds, rate_per_s, say)
         finally:
+            traffic_s = time.monotonic() - started_s
             freshness = probe.stop()
-    traffic_s = time.monotonic() - started_s
     landed = _landed(settings, truth, since, say)
     say("asking why the runs failed")
-    explained = tuple(Explained(incident, explain(incident.run_id)) for incident in incidents)
+    explanations = explain([incident.run_id for incident in incidents])
     return Demonstration(
         seconds_total=time.monotonic() - began_s,
         traffic_s=traffic_s,
@@ -113,7 +119,7 @@ def demonstrate(
         log_lines_accepted=session.writer.accepted,
         landed=landed,
         freshness=freshness,
-        incidents=explained,
+        incidents=tuple(map(Explained, incidents, explanations)),
     )
 
 
@@ -121,6 +127,22 @@ def incident_times(seconds: float) -> list[float]:
     """When each incident begins, spread over the traffic so that the last has time to end within it."""
     step = (LAST_INCIDENT - FIRST_INCIDENT) / (len(NAMES) - 1)
     return [seconds * (FIRST_INCIDENT + step * number) for number in range(len(NAMES))]
+
+
+def _await_pipeline(session: Session, client: httpx.Client, seeds: Seeds, say: Say) -> None:
+    """One commit is followed to the API before anything is measured: the parts answer, but they have not met yet."""
+    say("waiting for the first commit to show in the API")
+    commits: list[Committed] = []
+    ids = seeds.ids("first commit")
+    application = replace(session.application, on_commit=commits.append)
+    first = person(seeds.decisions("first commit"), ids)
+    with application.request(first.user_id, "user.create", ids.correlation_id()):
+        application.create_user(first)
+    if visible_after_ms(client, commits[0], FIRST_COMMIT_LIMIT_S, threading.Event()) is None:
+        raise Unavailable(
+            f"a commit did not show in the API within {FIRST_COMMIT_LIMIT_S:.0f} s",
+            "see what is dead: clearsight status",
+        )
 
 
 def _traffic_with_incidents(

@@ -13,7 +13,7 @@ import httpx
 from clearsight.demo.application import Committed
 
 POLL_S = 0.01
-BETWEEN_SAMPLES_S = 0.15
+BETWEEN_SAMPLES_S = 0.1
 SAMPLE_LIMIT_S = 15.0
 
 
@@ -39,7 +39,7 @@ class FreshnessProbe:
     """
 
     client: httpx.Client
-    """Of the API; closed when the probe stops."""
+    """Of the API."""
     _samples_ms: list[float] = field(default_factory=list)
     _unseen: int = 0
     _next: SimpleQueue[Committed | None] = field(default_factory=SimpleQueue)
@@ -65,20 +65,28 @@ class FreshnessProbe:
         return Freshness(tuple(self._samples_ms), self._unseen)
 
     def _run(self) -> None:
-        with self.client:
-            while committed := self._next.get():
-                self._follow(committed)
-                self._stopping.wait(BETWEEN_SAMPLES_S)
-                self._following.release()
+        while committed := self._next.get():
+            self._follow(committed)
+            self._stopping.wait(BETWEEN_SAMPLES_S)
+            self._following.release()
 
     def _follow(self, committed: Committed) -> None:
-        while time.monotonic() - committed.at_s < SAMPLE_LIMIT_S and not self._stopping.is_set():
-            if _visible(self.client, committed):
-                self._samples_ms.append((time.monotonic() - committed.at_s) * 1000)
-                return
-            self._stopping.wait(POLL_S)
-        if not self._stopping.is_set():
+        seen_ms = visible_after_ms(self.client, committed, SAMPLE_LIMIT_S, self._stopping)
+        if seen_ms is not None:
+            self._samples_ms.append(seen_ms)
+        elif not self._stopping.is_set():
             self._unseen += 1
+
+
+def visible_after_ms(
+    client: httpx.Client, committed: Committed, limit_s: float, stopping: threading.Event
+) -> float | None:
+    """Ask until the API shows the commit; None if it did not within the limit, or before `stopping`."""
+    while time.monotonic() - committed.at_s < limit_s and not stopping.is_set():
+        if _visible(client, committed):
+            return (time.monotonic() - committed.at_s) * 1000
+        stopping.wait(POLL_S)
+    return None
 
 
 def _visible(client: httpx.Client, committed: Committed) -> bool:

@@ -11,7 +11,7 @@ class Pace:
     Who falls behind may catch up by at most `burst_s` of the schedule, so that a pause does not end in a flood.
     """
 
-    def __init__(self, rate_per_s: float, started_s: float, burst_s: float = 1.0) -> None:
+    def __init__(self, rate_per_s: float, started_s: float, burst_s: float = 3.0) -> None:
         self._interval_s = 1 / rate_per_s
         self._burst_s = burst_s
         self._next_s = started_s

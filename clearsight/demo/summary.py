@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group
-from rich.panel import Panel
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,9 +12,10 @@ from clearsight.demo.demonstration import Demonstration, Explained
 def show(demonstration: Demonstration, api_url: str, console: Console) -> None:
     """Why each run failed, with its link; what was written against what landed; how fresh it was; where to look."""
     for explained in demonstration.incidents:
-        console.print(_answer(explained, api_url))
+        _show_answer(explained, api_url, console)
     console.print(_counts(demonstration))
-    console.print(_fresh(demonstration))
+    console.print(_rates(demonstration), soft_wrap=True)
+    console.print(_fresh(demonstration), soft_wrap=True)
     console.print(
         f"\nLook around:  {api_url}/docs\n"
         f"Ask again:    clearsight why {demonstration.incidents[0].incident.run_id}\n"
@@ -26,12 +26,15 @@ def show(demonstration: Demonstration, api_url: str, console: Console) -> None:
     )
 
 
-def _answer(explained: Explained, api_url: str) -> Panel:
+def _show_answer(explained: Explained, api_url: str, console: Console) -> None:
     incident = explained.incident
-    verdict = "[green]the seeded cause[/]" if explained.correct else "[red]not the seeded cause[/]"
-    link = Text(f"{api_url}/run/{incident.run_id}", style="cyan", no_wrap=True)
-    body = Group(Text(explained.explanation.text), link)
-    return Panel(body, title=f"{incident.name}: {verdict}, {explained.explanation.seconds:.1f} s", title_align="left")
+    verdict = "[green]the seeded cause was found[/]" if explained.correct else "[red]not the seeded cause[/]"
+    console.rule(f"{incident.name}: {verdict}, {explained.explanation.seconds:.1f} s", align="left")
+    console.print(Text(explained.explanation.text), soft_wrap=True)
+    link = f"{api_url}/run/{incident.run_id}"
+    if link not in explained.explanation.text:
+        console.print(Text(link), soft_wrap=True)
+    console.print()
 
 
 def _counts(demonstration: Demonstration) -> Table:
@@ -42,11 +45,14 @@ def _counts(demonstration: Demonstration) -> Table:
     for name, side in (("row changes", landed.changes), ("log lines", landed.lines)):
         figures = (side.expected.total(), side.landed, side.lost.total(), side.surplus.total())
         table.add_row(name, *(f"{figure:,}" for figure in figures))
-    table.caption = (
-        f"{demonstration.commits:,} commits, {demonstration.commits / demonstration.traffic_s:.0f} a second; "
-        f"{landed.correlated_share:.1%} joined by a correlation id"
-    )
     return table
+
+
+def _rates(demonstration: Demonstration) -> str:
+    return (
+        f"Rate:  {demonstration.commits:,} commits, {demonstration.commits / demonstration.traffic_s:.0f} a second; "
+        f"{demonstration.landed.correlated_share:.1%} of what landed has a correlation id"
+    )
 
 
 def _fresh(demonstration: Demonstration) -> str:

@@ -20,9 +20,9 @@ from clearsight.demo.run import run_forecast
 from clearsight.demo.seeds import Person, Seeds, person, person_name, remark, scenario_name
 from clearsight.errors import Unavailable
 
-WORKERS = 4
-USERS = 5
-SCENARIOS = 6
+WORKERS = 6
+USERS = 4
+SCENARIOS = 4
 """Of each worker, at the start."""
 
 SCENARIOS_MAX = 14

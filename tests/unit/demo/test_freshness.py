@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from clearsight.demo.application import Committed
-from clearsight.demo.freshness import Freshness, FreshnessProbe
+from clearsight.demo.freshness import Freshness, FreshnessProbe, visible_after_ms
 
 pytestmark = pytest.mark.unit
 
@@ -39,6 +39,7 @@ def test_a_commit_is_asked_for_until_its_row_is_there() -> None:
         return response
 
     probe = FreshnessProbe(httpx.Client(transport=httpx.MockTransport(answer), base_url="http://api"))
+    assert visible_after_ms(probe.client, Committed("c-0", "k-0", 0.0), 0.0, threading.Event()) is None
     probe.start()
     probe.notice(Committed("c-1", "k-1", time.monotonic()))
     assert shown.wait(5)
