@@ -1,10 +1,11 @@
 """The states of the join.
 
 A change is `direct` when the row names its correlation id, `correlated` when its transaction's context message does,
-`pending` while that may still come and `unlinked` when it cannot: then it was made out of band.
-A log line is `direct` when it names its scenario or run, `correlated` when its correlation id touched one scenario,
-`shared` when it touched several, `pending` while nothing was touched yet, `unlinked` when it has no id to be joined by or
-the deadline passed.
+`pending` while that may still come, and `unlinked` when it cannot: then it was made out of band.
+
+A log line is `direct` when it names its scenario or run, `correlated` when its correlation id touched one scenario (or only
+users), `shared` when it touched several, `pending` while nothing was touched yet, `unlinked` when it has no id to be joined
+by or the deadline passed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Touched(NamedTuple):
 
     scenarios: frozenset[int] = frozenset()
     runs: frozenset[int] = frozenset()
+    users: frozenset[int] = frozenset()
 
 
 class Placed(NamedTuple):
@@ -52,7 +54,7 @@ def place_log(
         return Placed("direct", scenario, only_run if touched.scenarios == {scenario} else None)
     if correlation_id is None:
         return Placed("unlinked", None, None)
-    if not touched.scenarios and not touched.runs:
+    if not any(touched):
         return Placed("pending", None, None)
     if len(touched.scenarios) > 1:
         return Placed("shared", None, only_run)

@@ -76,7 +76,12 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         "compression.type": "producer",
         "max.message.bytes": str(4 * 1024 * 1024),
     }
-    compacted = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+    compacted = {
+        "cleanup.policy": "compact",
+        "message.timestamp.type": "LogAppendTime",
+        "segment.ms": "600000",  # the newest segment is never compacted, and a checkpoint comes each second
+        "min.cleanable.dirty.ratio": "0.1",
+    }
     return [
         *(Topic(names.change(table), PARTITIONS, raw) for table in tables),
         Topic(names.message, 1, raw),

@@ -19,6 +19,7 @@ class Amended(NamedTuple):
     correlation_id: str
     scenario: int | None
     run: int | None
+    changed_user: int | None
 
 
 _KEYS = """
@@ -31,11 +32,13 @@ WITH {_KEYS}, amended AS (
     UPDATE rpt.fact_row_change f
     SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
     FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link IN ('pending', 'unlinked')
-    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key, f.run_key
+    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key, f.run_key,
+              CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT correlation_id, scenario_key, run_key FROM amended
+SELECT DISTINCT a.correlation_id, a.scenario_key, a.run_key, u.user_key
+FROM amended a LEFT JOIN rpt.dim_user u ON u.user_id = a.user_id
 """  # noqa: S608 - no value is put into the text
 
 _ACTIONS = f"""

@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> AuditApp:
             else:
                 batch.landed.set_result(None)
 
-    @app.service  # type: ignore[untyped-decorator]
+    @app.service
     class Batches(faust.Service):  # type: ignore[misc]
         """Reads the next batch while the one before lands."""
 

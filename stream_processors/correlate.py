@@ -72,6 +72,12 @@ class Touch(NamedTuple):
     key: int
 
 
+def touches_of(correlation_id: str, scenario: int | None, run: int | None, changed_user: int | None) -> list[Touch]:
+    """What a change touched."""
+    found = (("scenario", scenario), ("run", run), ("user", changed_user))
+    return [Touch(correlation_id, kind, key) for kind, key in found if key is not None]
+
+
 _TOUCH = """
 INSERT INTO rpt.correlation_touch (correlation_id, kind, key)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
@@ -89,7 +95,8 @@ def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[str]:
 
 
 _TOUCHED = """
-SELECT correlation_id, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run')
+SELECT correlation_id, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run'),
+       array_agg(key) FILTER (WHERE kind = 'user')
 FROM rpt.correlation_touch WHERE correlation_id = ANY(%s) GROUP BY correlation_id
 """
 
@@ -98,6 +105,6 @@ def touched(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> dict[str, To
     """What each of these correlation ids touched so far."""
     cursor.execute(_TOUCHED, [list(correlation_ids)])
     return {
-        correlation_id: Touched(frozenset(scenarios or ()), frozenset(runs or ()))
-        for correlation_id, scenarios, runs in cursor.fetchall()
+        correlation_id: Touched(*(frozenset(keys or ()) for keys in found))
+        for correlation_id, *found in cursor.fetchall()
     }

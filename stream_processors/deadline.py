@@ -15,7 +15,6 @@ from clearsight.events import TransactionKey
 from clearsight.instants import from_us, to_us
 from clearsight.mapping import Mapping
 from stream_processors import amend, correlate, runs
-from stream_processors.correlate import Touch
 
 _LIMIT = 5_000
 _ADVISORY_LOCK = 4_715_307  # any number: it keeps two workers from doing the same at once
@@ -99,10 +98,7 @@ def _close(
     joined = amend.by_context(
         cursor, {key: (known.correlation_id, users.get(known.user_id or "")) for key, known in contexts.items()}
     )
-    touches = [
-        Touch(found.correlation_id, "scenario", found.scenario) for found in joined if found.scenario is not None
-    ]
-    touches += [Touch(found.correlation_id, "run", found.run) for found in joined if found.run is not None]
+    touches = [touch for found in joined for touch in correlate.touches_of(*found)]
     correlate.touch(cursor, touches)
     touched = correlate.touched(cursor, ids)
     dirty = {run for found in touched.values() for run in found.runs}

@@ -6,7 +6,7 @@ Locks are taken by class, each sorted by key, never a lower class again: 1 posit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -268,6 +268,7 @@ def _join(change: RowChange, keys: _Keys) -> Joined:
         scenario=scenario,
         run=run.run if run else None,
         user=keys.users[context.user_id] if context and context.user_id else None,
+        changed_user=keys.users.get(change.row_key) if change.part == "user" else None,
         correlation_id=change.correlation_id or (context.correlation_id if context else None),
         link=link_of_change(
             change.correlation_id, context.correlation_id if context else None, change.transaction is not None
@@ -300,15 +301,14 @@ def _described(batch: Batch, keys: _Keys) -> set[int]:
     return {keys.scenarios[row.scenario_id] for row in described if row.scenario_id}
 
 
-def _touches(joined: Any, amended: list[amend.Amended], late: list[tuple[str, int]]) -> list[Touch]:
-    found = [
-        *((change.correlation_id, "scenario", change.scenario) for change in joined),
-        *((change.correlation_id, "run", change.run) for change in joined),
-        *((change.correlation_id, "scenario", change.scenario) for change in amended),
-        *((change.correlation_id, "run", change.run) for change in amended),
-        *((correlation_id, "scenario", scenario) for correlation_id, scenario in late),
-    ]
-    return [Touch(*touch) for touch in found if touch[0] is not None and touch[2] is not None]
+def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[tuple[str, int]]) -> list[Touch]:
+    touches = [Touch(correlation_id, "scenario", scenario) for correlation_id, scenario in late]
+    for change in joined:
+        if change.correlation_id is not None:
+            touches += correlate.touches_of(change.correlation_id, change.scenario, change.run, change.changed_user)
+    for found in amended:
+        touches += correlate.touches_of(*found)
+    return touches
 
 
 def _place_logs(batch: Batch, keys: _Keys, touched: dict[str, Touched]) -> list[Row]:

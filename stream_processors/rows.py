@@ -23,6 +23,9 @@ class Joined(NamedTuple):
     scenario: int | None
     run: int | None
     user: int | None
+    """Who did it."""
+    changed_user: int | None
+    """Whose row it is."""
     correlation_id: str | None
     link: Link
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import (
     OFFSET_INVALID,
@@ -51,7 +51,7 @@ class Source:
         self._worker = worker
         self._ownership = ownership
         self._connect = connect
-        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "logger": log})
+        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
         self._consumer = Consumer(_options(kafka, worker))
         self._read: dict[Partition, RawRecord] = {}
         """The last record of each partition."""
@@ -126,7 +126,7 @@ class Source:
         if topic is None or partition is None or offset is None or not self._ownership.owns(topic, partition):
             return None
         key, value = message.key(), message.value()
-        headers = tuple((name, None if data is None else _bytes(data)) for name, data in message.headers() or ())
+        headers = tuple(cast("list[tuple[str, bytes | None]]", message.headers() or []))
         appended_ms = message.timestamp()[1]
         return RawRecord(topic, partition, offset, appended_ms, _optional_bytes(key), _optional_bytes(value), headers)
 
@@ -222,8 +222,4 @@ def _unavailable(error: KafkaError) -> Unavailable:
 
 
 def _optional_bytes(data: str | bytes | None) -> bytes | None:
-    return None if data is None else _bytes(data)
-
-
-def _bytes(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data

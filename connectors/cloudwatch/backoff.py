@@ -5,7 +5,7 @@ from __future__ import annotations
 from clearsight.errors import ClearSightError
 
 FIRST_S = 0.5
-LONGEST_S = 15.0
+LONGEST_S = 5.0
 
 
 class Backoff:
