@@ -66,7 +66,7 @@ class TrailParameters(BaseModel):
     categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")
     users: list[Text] = Field([], alias="user", description="user ids")
     correlation_id: Text | None = None
-    q: Text | None = Field(None, description="text in the summary or the details")
+    q: Text | None = Field(None, description="text in the summary, the error or the stack")
     limit: int = Field(LIMIT, ge=1, le=MOST)
     cursor: str | None = Field(None, max_length=1000, description="next_cursor of the page before")
 

@@ -42,6 +42,8 @@ class History:
 
     own: Sequence[Any] = ()
     peers: Sequence[Any] = ()
+    in_time: bool = True
+    """One value a run. False: entries of lists, which follow each other within a run."""
 
 
 def signs(old: Any, new: Any, history: History) -> list[Sign]:
@@ -77,8 +79,10 @@ def _numeric(old: Any, was: float | None, now: float, history: History) -> list[
     extreme = _extreme(was, now, own + peers)
     if extreme:
         return [*found, extreme, *(sign for sign in place if sign.kind == "beyond")]
-    found += [*place, *_jump(was, now)]
-    return found + _step(was, now, own, beyond=any(sign.kind == "beyond" for sign in place))
+    kinds = {sign.kind for sign in place}
+    usual = "healthy_range" in kinds or (not history.in_time and "peer_range" in kinds)
+    found += [*place, *([] if usual else _jump(was, now))]
+    return found if "beyond" in kinds or was is None else found + _step(was, now, own if history.in_time else [])
 
 
 def _extreme(was: float | None, now: float, healthy: list[float]) -> Sign | None:
@@ -116,10 +120,8 @@ def _jump(was: float | None, now: float) -> list[Sign]:
     return [Sign("magnitude", f"it became {shown(factor)} times {'larger' if decades > 0 else 'smaller'}", decades)]
 
 
-def _step(was: float | None, now: float, own: list[float], *, beyond: bool) -> list[Sign]:
+def _step(was: float, now: float, own: list[float]) -> list[Sign]:
     """How the step compares with those that healthy runs of the scenario took."""
-    if was is None or beyond:
-        return []
     step = _relative(was, now)
     usual = max((_relative(a, b) for a, b in pairwise(own)), default=0.0)
     if usual and step <= usual:
@@ -144,7 +146,8 @@ def _nested(old: Any, now: Any, history: History) -> list[Sign]:
     for path, after in _leaves(now):
         if path in before and same(before[path], after):
             continue
-        seen = History(own_leaves.get(_general(path), ()), peer_leaves.get(_general(path), ()))
+        place = _general(path)
+        seen = History(own_leaves.get(place, ()), peer_leaves.get(place, ()), in_time=place == path)
         found += [
             Sign(sign.kind, f"{path}: {sign.text}", sign.decades) for sign in signs(before.get(path), after, seen)
         ]

@@ -124,7 +124,7 @@ def explain(case: Case) -> Explanation:
     if case.run.outcome != "failed":
         return Explanation("not_failed", None, _not_failed(case), [], [])
     conflict = lock_conflict([text.text for text in case.errors])
-    nets = net_changes(case.changes)
+    nets = net_changes(_without_parties(case))
     different = [net for net in nets if not net.unchanged]
     suspects = [*_changed_values(different, case, conflict), *_other_parties(case, conflict)]
     beliefs = _share(suspects)
@@ -137,6 +137,12 @@ def explain(case: Case) -> Explanation:
     cause = candidates[0].cause if explained else None
     summary = _summary(candidates[0], case) if explained else _undecided(case, candidates, conflict)
     return Explanation("explained" if explained else "undecided", cause, summary, candidates, ruled_out)
+
+
+def _without_parties(case: Case) -> list[ValueChange]:
+    """What the other party of a conflict changed while the run was going is part of its own candidate."""
+    parties = {party.tx_id for party in (*case.named_transactions, *case.overlapping_transactions)}
+    return [change for change in case.changes if not (change.during_run and change.tx_id in parties)]
 
 
 def net_changes(changes: Sequence[ValueChange]) -> list[_Net]:
@@ -265,6 +271,11 @@ def _title(net: _Net) -> str:
     if change.new is None:
         return f"{place} removed (was {shown(net.old)})"
     return f"{place}: {shown(net.old)} → {shown(change.new)}"
+
+
+def share_text(score: float) -> str:
+    """A share of belief for people; certainty is never claimed."""
+    return ">99%" if score > 0.99 else f"{score:.0%}"
 
 
 def _summary(top: Candidate, case: Case) -> str:

@@ -14,4 +14,4 @@ def mount(application: FastAPI) -> None:
     service: Service = application.state.service
     start.register(service)
     run.register(service)
-    ui.run_with(application, title="ClearSight RCA", show_welcome_message=False)
+    ui.run_with(application, title="ClearSight RCA", dark=None, show_welcome_message=False)

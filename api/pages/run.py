@@ -13,7 +13,7 @@ from api.queries.run import Diagnostics, InputDifferences, diagnostics
 from api.queries.why import Why, why
 from api.service import Service
 from clearsight.anomaly import shown
-from clearsight.causes import Candidate, RuledOut
+from clearsight.causes import Candidate, RuledOut, share_text
 from clearsight.errors import ClearSightError
 
 LINES_BEFORE, LINES_AFTER = 25, 10
@@ -111,7 +111,7 @@ def _candidate(candidate: Candidate, *, large: bool) -> None:
             ("committed", clock(party.committed_at), None),
             *_context(False, party.correlation_id),
         )
-    facts(("share of belief", f"{candidate.score:.0%}", None))
+    facts(("share of belief", share_text(candidate.score), None))
     bullets(candidate.evidence)
     if candidate.against:
         ui.label("but").classes(QUIET)
@@ -182,12 +182,18 @@ def _lines(found: Diagnostics) -> None:
                 "at": line.occurred_at.strftime("%H:%M:%S.") + f"{line.occurred_at.microsecond // 1000:03d}",
                 "level": line.level,
                 "node": line.node or "",
-                "message": line.message,
+                "message": _said(line),
                 "service": line.service or line.log_group,
             }
             for line in lines
         ]
         table(columns, rows).add_slot("body-cell-level", _LEVEL_CELL)
+
+
+def _said(line: LogEvent) -> str:
+    if not line.error_message or line.error_message in line.message:
+        return line.message
+    return f"{line.message}: {line.error_message}"
 
 
 def _around_error(lines: list[LogEvent]) -> list[LogEvent]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.events import commit_order
+from api.queries.events import commit_order, position
 from clearsight.actions import input_value
 from clearsight.case import Order, ValueChange
 from clearsight.mapping import InputTable
@@ -39,9 +39,9 @@ async def value_changes(
     """
     statement = _statement(scenario_key).order_by(*commit_order(), _CHANGE.event_id).limit(MOST + 1)
     if after is not None:
-        statement = statement.where(tuple_(*commit_order()) > tuple_(*after))
+        statement = statement.where(tuple_(*commit_order()) > position(after))
     if until is not None:
-        statement = statement.where(tuple_(*commit_order()) <= tuple_(*until))
+        statement = statement.where(tuple_(*commit_order()) <= position(until))
     if earliest is not None:
         statement = statement.where(_CHANGE.occurred_at >= earliest - CLOCK_SLACK)
     if latest is not None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, Tuple, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from clearsight.case import Order
 from clearsight.confidence import Confidence, confidence
 from sql.models import dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
 
@@ -133,3 +134,8 @@ def commit_order() -> tuple[ColumnElement[Any], ...]:
     """Order of row changes."""
     change = fact_row_change.c
     return (change.epoch, change.commit_lsn, change.lsn, change.total_order)
+
+
+def position(order: Order) -> Tuple:
+    """A commit position, to be compared with `tuple_(*commit_order())`."""
+    return tuple_(*(literal(value, column.type) for value, column in zip(order, commit_order(), strict=True)))

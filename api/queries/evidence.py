@@ -201,7 +201,7 @@ async def _activity(
         .order_by(change.epoch, change.commit_lsn, change.lsn, change.total_order)
         .limit(MOST)
     )
-    stored = list((await connection.execute(statement)))
+    stored = list(await connection.execute(statement))
     logged = [(line.node, line.occurred_at) for line in lines if line.node]
     touched: list[tuple[str, datetime]] = [(node, at) for node, at in (logged or stored) if node]
     touched += [(node, at) for node, at in stored if node and logged]

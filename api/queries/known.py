@@ -26,7 +26,7 @@ class Unknown(NotFound):
     """No such id has landed. `kind` is what was asked for, `known` the newest ids of that kind."""
 
     def __init__(self, kind: Kind, asked: str, is_a: Kind | None, known: list[str]) -> None:
-        name = asked if len(asked) <= 80 else f"{asked[:79]}…"
+        name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in asked[:80])
         mend = f"the newest that are known: {', '.join(known)}" if known else f"no {kind} has landed yet"
         if is_a:
             mend = f"it is the id of a {is_a}; ask for that"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Text, cast, or_, select, tuple_
+from sqlalchemy import Select, Tuple, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.known import scenario_key
@@ -87,8 +87,12 @@ def _statement(key: int, filters: TrailFilter, limit: int, after: OrderKey | Non
     statement = select(*_COLUMNS).where(_VIEW.scenario_key == key).order_by(*_ORDER).limit(limit + 1)
     if after is not None:
         # the first condition is implied by the second, and is the one that the indexes on time can use
-        statement = statement.where(_VIEW.occurred_at >= after[0], tuple_(*_ORDER) > tuple_(*after))
+        statement = statement.where(_VIEW.occurred_at >= after[0], tuple_(*_ORDER) > _bound(after))
     return _filtered(statement, filters)
+
+
+def _bound(key: OrderKey) -> Tuple:
+    return tuple_(*(literal(value, column.type) for value, column in zip(key, _ORDER, strict=True)))
 
 
 def _filtered(statement: Select[Any], filters: TrailFilter) -> Select[Any]:
@@ -108,8 +112,8 @@ def _filtered(statement: Select[Any], filters: TrailFilter) -> Select[Any]:
     if filters.correlation_id is not None:
         statement = statement.where(_VIEW.correlation_id == filters.correlation_id)
     if filters.q is not None:
-        found = _VIEW.summary.icontains(filters.q, autoescape=True)
-        statement = statement.where(or_(found, cast(_VIEW.details, Text).icontains(filters.q, autoescape=True)))
+        searched = (_VIEW.summary, _VIEW.details["error_message"].astext, _VIEW.details["stack"].astext)
+        statement = statement.where(or_(*(column.icontains(filters.q, autoescape=True) for column in searched)))
     return statement
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.events import commit_order
+from api.queries.events import commit_order, position
 from clearsight.case import CommittedTransaction, Order
 from sql.models import dim_user, fact_row_change, fact_user_action, transaction_context
 
@@ -52,8 +52,8 @@ async def overlapping_transactions(
         .where(
             _CHANGE.scenario_key == scenario_key,
             _CHANGE.occurred_at.between(earliest, latest),
-            tuple_(*commit_order()) > tuple_(*after),
-            tuple_(*commit_order()) <= tuple_(*until),
+            tuple_(*commit_order()) > position(after),
+            tuple_(*commit_order()) <= position(until),
             _CHANGE.run_key.is_distinct_from(run_key),
             _CHANGE.tx_id.is_not(None),
         )

@@ -62,7 +62,9 @@ def _print(answer: Why) -> None:
 
 
 def _print_candidate(candidate: Candidate) -> None:
-    typer.secho(f"\n{candidate.title}  ({candidate.score:.0%})", bold=True)
+    from clearsight.causes import share_text
+
+    typer.secho(f"\n{candidate.title}  ({share_text(candidate.score)})", bold=True)
     if candidate.change is not None:
         change = candidate.change
         out_of_band = candidate.kind == "out_of_band"
