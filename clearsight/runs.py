@@ -28,7 +28,6 @@ class InputImage(NamedTuple):
     row_key: str
     image: dict[str, Any] | None
     event_id: str | None
-    correlation_id: str | None
 
 
 class RunState(NamedTuple):
@@ -71,14 +70,13 @@ def outcome_of(status: str | None, table: RunTable) -> Outcome:
 
 
 def inputs_at(images: list[InputImage], table: InputTable) -> dict[str, dict[str, Any]]:
-    """The inputs by row key, as they were: {"node", "name", "value", "event_id", "correlation_id"}; removed ones left out."""
+    """The inputs by row key, as they were: {"node", "name", "value", "event_id"}; removed ones left out."""
     return {
         found.row_key: {
             "node": _text(found.image, table.node),
             "name": _text(found.image, table.name),
             "value": input_value(found.image, table),
             "event_id": found.event_id,
-            "correlation_id": found.correlation_id,
         }
         for found in images
         if found.image is not None

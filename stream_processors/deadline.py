@@ -104,7 +104,7 @@ def _close(
     dirty = {run for found in touched.values() for run in found.runs}
     runs.lock(cursor, dirty)
     amend.logs_by_touch(cursor, ids)
-    runs.recompute(cursor, dirty, mapping)
+    runs.recompute(cursor, dirty, (), mapping)
 
     alone = [key for key in transactions if key not in contexts]
     keys = {"tx": [key.tx_id for key in alone], "at": [from_us(key.committed_us) for key in alone]}

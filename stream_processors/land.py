@@ -126,13 +126,16 @@ class Landing:
         log_rows = _place_logs(batch, keys, touched)
         dirty = {found.run for found in joined.values() if found.run is not None}
         dirty |= {row[rows.LOG_RUN] for row in log_rows if row[rows.LOG_RUN] is not None}
-        dirty |= {run for found in touched.values() for run in found.runs} | {run.run for run in placed}
-        dirty |= runs.later_runs(cursor, changed.values())
-        runs.lock(cursor, dirty)
+        dirty |= {run for found in touched.values() for run in found.runs}
+        later = runs.later_runs(cursor, changed.values()) | {run.run for run in placed}
+        later |= {
+            found.run for change in batch.changes if change.part == "run" and (found := joined[change.event_id]).run
+        }
+        runs.lock(cursor, dirty | later)
 
         landed = self._write(cursor, batch, keys, joined, log_rows)
         moved_logs = amend.logs_by_touch(cursor, moved)
-        runs.recompute(cursor, dirty, self._mapping)
+        runs.recompute(cursor, dirty | later, later, self._mapping)
         dead_letters.keep(cursor, batch.letters)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
         return landed._replace(amended=bool(amended or late or moved_logs))

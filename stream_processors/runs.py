@@ -43,18 +43,18 @@ FROM rpt.fact_cloudwatch_log WHERE run_key = ANY(%s) GROUP BY run_key
 """
 
 _INPUTS = """
-SELECT r.run_key, i.row_key, i.image, i.event_id::text, i.correlation_id
+SELECT r.run_key, i.row_key, i.image, i.event_id::text
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
      AS r(run_key, scenario_key, epoch, commit_lsn, lsn, total_order)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT ON (row_key) row_key, image, event_id, correlation_id FROM (
-        SELECT c.row_key, c.after AS image, c.event_id, c.correlation_id, c.epoch, c.commit_lsn, c.lsn, c.total_order,
+    SELECT DISTINCT ON (row_key) row_key, image, event_id FROM (
+        SELECT c.row_key, c.after AS image, c.event_id, c.epoch, c.commit_lsn, c.lsn, c.total_order,
                c.op = 'd' AS deleted
         FROM rpt.fact_row_change c
         WHERE c.scenario_key = r.scenario_key AND c.part = 'input'
           AND (c.epoch, c.commit_lsn, c.lsn, c.total_order) < (r.epoch, r.commit_lsn, r.lsn, r.total_order)
         UNION ALL
-        SELECT s.row_key, s.image, NULL, NULL, s.epoch, -1, s.kafka_offset, 0, false
+        SELECT s.row_key, s.image, NULL, s.epoch, -1, s.kafka_offset, 0, false
         FROM rpt.row_snapshot s WHERE s.scenario_key = r.scenario_key AND s.part = 'input'
     ) known
     ORDER BY row_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, deleted
@@ -62,25 +62,52 @@ CROSS JOIN LATERAL (
 """
 
 _LAST_GOOD = """
-SELECT r.run_key, (
-    SELECT g.run_key FROM rpt.fact_run_diagnostic g
-    WHERE g.scenario_key = r.scenario_key AND g.outcome = 'succeeded' AND g.run_key <> r.run_key
-      AND (g.start_epoch, g.start_commit_lsn, g.start_lsn, g.start_total_order)
-          < (r.start_epoch, r.start_commit_lsn, r.start_lsn, r.start_total_order)
-    ORDER BY g.start_epoch DESC, g.start_commit_lsn DESC, g.start_lsn DESC, g.start_total_order DESC LIMIT 1)
-FROM rpt.fact_run_diagnostic r WHERE r.run_key = ANY(%s)
+UPDATE rpt.fact_run_diagnostic d SET last_good_run_key = found.good
+FROM (
+    SELECT r.run_key, (
+        SELECT g.run_key FROM rpt.fact_run_diagnostic g
+        WHERE g.scenario_key = r.scenario_key AND g.outcome = 'succeeded' AND g.run_key <> r.run_key
+          AND (g.start_epoch, g.start_commit_lsn, g.start_lsn, g.start_total_order)
+              < (r.start_epoch, r.start_commit_lsn, r.start_lsn, r.start_total_order)
+        ORDER BY g.start_epoch DESC, g.start_commit_lsn DESC, g.start_lsn DESC, g.start_total_order DESC LIMIT 1) AS good
+    FROM rpt.fact_run_diagnostic r WHERE r.run_key = ANY(%s)
+) found
+WHERE d.run_key = found.run_key AND d.last_good_run_key IS DISTINCT FROM found.good
 """
 
-_WRITE = """
-UPDATE rpt.fact_run_diagnostic SET
-    scenario_key = %(scenario)s, user_key = %(user)s, correlation_id = %(correlation)s,
-    status = %(status)s, outcome = %(outcome)s, started_at = %(started)s, finished_at = %(finished)s,
-    duration_ms = %(duration_ms)s, category = %(category)s, error_type = %(error_type)s,
-    error_message = %(error_message)s, failing_node = %(failing_node)s, log_lines = %(lines)s,
-    log_warnings = %(warnings)s, log_errors = %(errors)s, inputs_at_start = %(inputs)s,
-    start_epoch = %(epoch)s, start_commit_lsn = %(commit_lsn)s, start_lsn = %(lsn)s,
-    start_total_order = %(total_order)s, deleted = %(deleted)s, revision = revision + 1
-WHERE run_key = %(run)s
+_COLUMNS = {
+    "run_key": "bigint",
+    "scenario_key": "bigint",
+    "user_key": "bigint",
+    "correlation_id": "text",
+    "start_epoch": "int",
+    "start_commit_lsn": "bigint",
+    "start_lsn": "bigint",
+    "start_total_order": "bigint",
+    "log_lines": "int",
+    "log_warnings": "int",
+    "log_errors": "int",
+    "status": "text",
+    "outcome": "text",
+    "started_at": "timestamptz",
+    "finished_at": "timestamptz",
+    "duration_ms": "bigint",
+    "category": "text",
+    "error_type": "text",
+    "error_message": "text",
+    "failing_node": "text",
+    "deleted": "boolean",
+}
+_WRITE = f"""
+UPDATE rpt.fact_run_diagnostic d
+SET {", ".join(f"{name} = v.{name}" for name in list(_COLUMNS)[1:])}, revision = d.revision + 1
+FROM unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())}) AS v({", ".join(_COLUMNS)})
+WHERE d.run_key = v.run_key
+"""  # noqa: S608 - the names are those above
+
+_WRITE_INPUTS = """
+UPDATE rpt.fact_run_diagnostic d SET inputs_at_start = v.inputs
+FROM unnest(%s::bigint[], %s::jsonb[]) AS v(run_key, inputs) WHERE d.run_key = v.run_key
 """
 
 
@@ -115,38 +142,34 @@ def lock(cursor: Cursor[Any], runs: Iterable[int]) -> None:
     cursor.execute(_LOCK, [sorted(set(runs))])
 
 
-def recompute(cursor: Cursor[Any], runs: Iterable[int], mapping: Mapping) -> None:
-    """Recompute these locked runs."""
+def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Iterable[int], mapping: Mapping) -> None:
+    """Recompute these locked runs; their inputs at the start only of those whose start or earlier inputs are new."""
     keys = sorted(set(runs))
     if not keys or mapping.run is None:
         return
     newest = {run: (image, deleted) for run, image, deleted in _rows(cursor, _NEWEST, keys)}
     first = {row[0]: _First(*row[1:]) for row in _rows(cursor, _FIRST, keys)}
     counts = {row[0]: LogCounts(*row[1:]) for row in _rows(cursor, _LOGS, keys)}
-    inputs = _inputs(cursor, first, mapping)
-    for run in keys:
-        image, deleted = newest.get(run, (None, False))
-        start, logs = first.get(run, _First()), counts.get(run, LogCounts())
-        state = run_state(image, mapping.run, logs, mapping.errors)
-        cursor.execute(
-            _WRITE,
-            {
-                **start._asdict(),
-                **logs._asdict(),
-                **state._asdict(),
-                "correlation": start.correlation_id,
-                "started": None if state.started_us is None else from_us(state.started_us),
-                "finished": None if state.finished_us is None else from_us(state.finished_us),
-                "inputs": inputs.get(run),
-                "deleted": deleted,
-                "run": run,
-            },
-        )
+    written = [
+        _row(run, first.get(run, _First()), counts.get(run, LogCounts()), *newest.get(run, (None, False)), mapping)
+        for run in keys
+    ]
+    cursor.execute(_WRITE.encode(), [list(column) for column in zip(*written, strict=True)])
+    inputs = _inputs(cursor, {run: first[run] for run in starts_or_inputs_of if run in first}, mapping)
+    if inputs:
+        cursor.execute(_WRITE_INPUTS, (list(inputs), list(inputs.values())))
     cursor.execute(_LAST_GOOD, [keys])
-    cursor.executemany(
-        "UPDATE rpt.fact_run_diagnostic SET last_good_run_key = %s WHERE run_key = %s",
-        [(good, run) for run, good in cursor.fetchall()],
-    )
+
+
+def _row(
+    run: int, start: _First, logs: LogCounts, image: dict[str, Any] | None, deleted: bool, mapping: Mapping
+) -> tuple[Any, ...]:
+    """The values of _COLUMNS."""
+    assert mapping.run is not None
+    state = run_state(image, mapping.run, logs, mapping.errors)
+    times = (None if time_us is None else from_us(time_us) for time_us in (state.started_us, state.finished_us))
+    failure = (state.duration_ms, state.category, state.error_type, state.error_message, state.failing_node)
+    return run, *start, *logs[:3], state.status, state.outcome, *times, *failure, deleted
 
 
 def _rows(cursor: Cursor[Any], query: str, keys: list[int]) -> list[Any]:
@@ -160,6 +183,6 @@ def _inputs(cursor: Cursor[Any], first: dict[int, _First], mapping: Mapping) -> 
         return {}
     cursor.execute(_INPUTS, [list(column) for column in zip(*starts, strict=True)])
     images: dict[int, list[InputImage]] = {run: [] for run, *_ in starts}
-    for run, row_key, image, event_id, correlation_id in cursor.fetchall():
-        images[run].append(InputImage(row_key, image, event_id, correlation_id))
+    for run, row_key, image, event_id in cursor.fetchall():
+        images[run].append(InputImage(row_key, image, event_id))
     return {run: msgspec.json.encode(inputs_at(found, mapping.input)).decode() for run, found in images.items()}

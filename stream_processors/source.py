@@ -56,6 +56,8 @@ class Source:
         self._read: dict[Partition, RawRecord] = {}
         """The last record of each partition."""
         self._paused: set[Partition] = set()
+        self._counting = threading.Lock()
+        self._on_their_way = 0
         self._idle = threading.Event()
         self._idle.set()
         self.assigned = False
@@ -85,23 +87,36 @@ class Source:
         return records
 
     def landing(self) -> None:
-        """A batch is in flight now."""
-        self._idle.clear()
+        """A batch is on its way from here to its commit."""
+        with self._counting:
+            self._on_their_way += 1
+            self._idle.clear()
 
     def landed(self, spans: list[Span]) -> None:
-        """The batch in flight has landed and was published: commit it to Kafka. Safe to call from another thread."""
+        """A batch has landed and was published: commit it to Kafka. Safe to call from another thread.
+
+        Without waiting: if the commit is lost, the position in Postgres stands, and what is read again is recognised.
+        """
         offsets = [TopicPartition(span.topic, span.partition, span.next_offset) for span in spans]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            # the position in Postgres stands; what is read again is recognised
             log.warning("offsets were not committed to Kafka: %s", error.args[0].str())
         finally:
-            self._idle.set()
+            self.gone()
 
-    def failed(self) -> None:
-        """The batch in flight did not land."""
-        self._idle.set()
+    def gone(self) -> None:
+        """A batch is no longer on its way."""
+        with self._counting:
+            self._on_their_way -= 1
+            if self._on_their_way == 0:
+                self._idle.set()
+
+    def abandon(self) -> None:
+        """Nothing is on its way any more; a batch that no one took is read again."""
+        with self._counting:
+            self._on_their_way = 0
+            self._idle.set()
 
     def end_offsets(self) -> dict[str, int]:
         """End offset of every partition of the raw topics, "topic/partition" → offset."""
@@ -201,7 +216,6 @@ def _options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
         "partition.assignment.strategy": "range",
         "session.timeout.ms": worker.session_timeout_ms,
         "heartbeat.interval.ms": worker.session_timeout_ms // 5,
-        "fetch.wait.max.ms": worker.batch_wait_ms,
         "fetch.error.backoff.ms": 100,
         "queued.max.messages.kbytes": 65_536,
         "logger": log,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -34,8 +36,14 @@ log = logging.getLogger(__name__)
 set_json_loads(orjson.loads)
 
 
+_UNPUBLISHED_BATCHES = 2
+
+
 class Worker:
-    """One worker. `read`, `land` and `tick` may run in three threads, each method in one at a time."""
+    """One worker. `read`, `land` and `tick` may run in three threads, each method in one at a time.
+
+    What has landed is published and committed by a thread of its own, in order, while the next batch lands.
+    """
 
     def __init__(self, settings: Settings) -> None:
         names = TopicNames(settings.kafka.topic_prefix)
@@ -49,8 +57,9 @@ class Worker:
         self.source = Source(settings.kafka, settings.worker, consumed, ownership, self._connect)
         self._publisher = Publisher(_producer(settings), names.audit)
         self._publishing: Connection[Any] | None = None
+        self._publications: deque[Future[None]] = deque()
+        self._publish_thread = ThreadPoolExecutor(1, "publishing")
         self._timing: Connection[Any] | None = None
-        self._outbox_publisher = Publisher(_producer(settings), names.audit)
         self._newest: StreamPosition | None = None
         self._marked = -1
 
@@ -58,34 +67,34 @@ class Worker:
         return self.source.poll()
 
     def land(self, records: list[RawRecord]) -> None:
-        """Land, publish, commit. Raises what Landing and Publisher raise, Unavailable where the database stays away."""
+        """Land a batch of which `source.landing` was told; what it landed is published and committed afterwards.
+
+        Raises what Landing raises, Unavailable where the database stays away or an earlier batch could not be published.
+        """
         try:
-            spans: list[Span] = []
-            for batch, landed in land_isolating(
-                records, self._decode, self._land, self._settings.worker.undecodable_limit
-            ):
-                spans += batch.spans
-                self._note_progress(batch)
-                self._publish(landed)
+            self._await_publications(_UNPUBLISHED_BATCHES)
+            done = list(land_isolating(records, self._decode, self._land, self._settings.worker.undecodable_limit))
         except BaseException:
-            self.source.failed()
+            self.source.gone()
             raise
-        self.source.landed(_furthest(spans))
+        for batch, _ in done:
+            self._note_progress(batch)
+        self._publications.append(self._publish_thread.submit(self._publish, done))
 
     def tick(self) -> None:
         """Once a second: close what is overdue, publish what waits, and mark how far the stream has come."""
         try:
             connection = self._timing = _usable(self._timing, self._connect)
             deadline.close_overdue(connection, self._mapping, self._settings.worker.deadline_s)
-            while self._outbox_publisher.outbox(connection):
-                pass
+            self._publish_thread.submit(self._publish_outbox).result()
             self._mark(connection)
         except psycopg.OperationalError as error:
             log.warning("the reporting database is away: %s", _first_line(error))
 
     def close(self) -> None:
-        """Leave the group. Nothing may be landing any more; a batch that no one took is read again."""
-        self.source.failed()
+        """Publish what has landed and leave the group. Nothing may be landing any more."""
+        self._publish_thread.shutdown()
+        self.source.abandon()
         self.source.close()
         self._landing.close()
         for connection in (self._publishing, self._timing):
@@ -103,7 +112,7 @@ class Worker:
             ):
                 with attempt:
                     if attempt.num > 1:
-                        log.warning("the reporting database is away; trying batch again (attempt %d)", attempt.num)
+                        log.warning("the reporting database is away; trying the batch again (attempt %d)", attempt.num)
                     return self._landing.land(batch)
         except psycopg.OperationalError as error:
             raise Unavailable(
@@ -111,11 +120,31 @@ class Worker:
             ) from None
         raise AssertionError("unreachable: the last attempt raises")
 
-    def _publish(self, landed: Landed) -> None:
+    def _await_publications(self, allowed: int) -> None:
+        """Wait until at most this many batches are unpublished. Raises what publishing raised."""
+        while self._publications and (len(self._publications) >= allowed or self._publications[0].done()):
+            self._publications.popleft().result()
+
+    def _publish(self, done: list[tuple[Batch, Landed]]) -> None:
+        try:
+            for attempt in stamina.retry_context(
+                on=psycopg.OperationalError, attempts=None, timeout=self._settings.worker.database_retry_s
+            ):
+                with attempt:
+                    connection = self._publishing = _usable(self._publishing, self._connect)
+                    for _, landed in done:
+                        self._publisher.landed(connection, landed)
+                    if any(landed.amended for _, landed in done):
+                        self._publisher.outbox(connection)
+        except BaseException:
+            self.source.gone()
+            raise
+        self.source.landed(_furthest([span for batch, _ in done for span in batch.spans]))
+
+    def _publish_outbox(self) -> None:
         connection = self._publishing = _usable(self._publishing, self._connect)
-        self._publisher.landed(connection, landed)
-        if landed.amended:
-            self._publisher.outbox(connection)
+        while self._publisher.outbox(connection):
+            pass
 
     def _note_progress(self, batch: Batch) -> None:
         if batch.positions:
@@ -160,7 +189,7 @@ def _producer(settings: Settings) -> Producer:
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 2,
+            "linger.ms": 20,
             "logger": log,
         }
     )

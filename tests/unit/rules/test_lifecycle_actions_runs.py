@@ -142,7 +142,7 @@ def test_a_run_of_which_only_lines_came_is_running() -> None:
 
 def test_inputs_as_they_were() -> None:
     assert MAPPING.input is not None
-    images = [InputImage("i1", INPUT, "e", "c"), InputImage("i2", None, "e", "c")]
+    images = [InputImage("i1", INPUT, "e"), InputImage("i2", None, "e")]
     assert inputs_at(images, MAPPING.input) == {
-        "i1": {"node": "demand", "name": "base", "value": "5", "event_id": "e", "correlation_id": "c"}
+        "i1": {"node": "demand", "name": "base", "value": "5", "event_id": "e"}
     }
