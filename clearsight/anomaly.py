@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ SMALL_STEP = 0.5
 """A relative change below this is small."""
 LEAST_DECADES = 0.5
 """A jump below this many powers of ten is no jump."""
-ENOUGH = 5
+ENOUGH = 3
 """So many different healthy values make a range that means something."""
 LONGEST_LIST = 200
 """Entries of a list beyond these are not looked at one by one."""
@@ -29,11 +29,14 @@ LONGEST_LIST = 200
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One thing that speaks for or against a value. `decades` is the power of ten of a jump, negative downwards."""
+    """One thing that speaks for or against a value."""
 
     kind: Kind
     text: str
     decades: float = 0.0
+    """The power of ten of a jump, negative downwards."""
+    among: int = 0
+    """Of `beyond`: how many different healthy values it lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ def _place(now: float, own: list[float], peers: list[float]) -> list[Sign]:
         spread = f"{shown(min(own))} to {shown(max(own))}"
         return [Sign("healthy_range", f"it is within what healthy runs of this scenario had ({spread})")]
     healthy = own + peers
-    if len(set(healthy)) < ENOUGH:
+    different = len(set(healthy))
+    if different < ENOUGH:
         return []
     low, high = min(healthy), max(healthy)
     if low <= now <= high:
@@ -107,7 +111,7 @@ def _place(now: float, own: list[float], peers: list[float]) -> list[Sign]:
             Sign("peer_range", f"it is within what healthy runs of all scenarios had ({shown(low)} to {shown(high)})")
         ]
     side = f"above {shown(high)}" if now > high else f"below {shown(low)}"
-    return [Sign("beyond", f"none of {len(healthy)} values in healthy runs was {side}")]
+    return [Sign("beyond", f"none of {different} values in healthy runs was {side}", among=different)]
 
 
 def _jump(was: float | None, now: float) -> list[Sign]:
@@ -148,9 +152,9 @@ def _nested(old: Any, now: Any, history: History) -> list[Sign]:
             continue
         place = _general(path)
         seen = History(own_leaves.get(place, ()), peer_leaves.get(place, ()), in_time=place == path)
-        found += [
-            Sign(sign.kind, f"{path}: {sign.text}", sign.decades) for sign in signs(before.get(path), after, seen)
-        ]
+        for sign in signs(before.get(path), after, seen):
+            among = sign.among if seen.in_time else min(sign.among, len(own) + len(peers))
+            found.append(replace(sign, text=f"{path}: {sign.text}", among=among))
     return _strongest(found)
 
 
@@ -159,7 +163,13 @@ def _entries(was: Any, now: Any, healthy: list[Any]) -> list[Sign]:
     past = [was, *healthy]
     if isinstance(now, list):
         lengths = {len(each) for each in past if isinstance(each, list)}
-        unusual = [Sign("beyond", f"it has {len(now)} entries; healthy runs had {min(lengths)} to {max(lengths)}")]
+        unusual = [
+            Sign(
+                "beyond",
+                f"it has {len(now)} entries; healthy runs had {min(lengths)} to {max(lengths)}",
+                among=len(past),
+            )
+        ]
         return [
             *(unusual if len(now) not in range(min(lengths), max(lengths) + 1) else []),
             *_longer(len(was), len(now), "entries"),

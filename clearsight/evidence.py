@@ -5,6 +5,7 @@ A weight is a log-odds: positive speaks for the change, negative against it. doc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,6 @@ _SIGN_WEIGHTS: dict[Kind, dict[str, float]] = {
     "type": {"": 1.5, "validation": 3.0, "calculation": 2.0},
     "missing": {"": 1.5, "validation": 2.5, "calculation": 2.0},
     "not_finite": {"": 3.0},
-    "beyond": {"": 0.75},
 }
 _PER_DECADE: dict[Kind, dict[str, float]] = {
     "magnitude": {"": 0.5, "timeout": 1.25},
@@ -50,6 +50,8 @@ _PER_DECADE: dict[Kind, dict[str, float]] = {
 _DOWNWARDS = 0.6
 """Of a jump downwards: a finer step costs time too, but a smaller count is commoner."""
 _MOST_DECADES = 5.0
+_SURPRISE = 0.7
+"""Of what lies beyond n values of its kind: one more of them would do so with probability 2 / (n + 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ def _value(change: ValueChange, old: Any, case: Case) -> Iterator[Evidence]:
 
 
 def weight_of(sign: Sign, category: str | None) -> float:
-    """A jump counts by its powers of ten; every sign by what it means for this category of error."""
+    """A jump counts by its powers of ten, a value beyond all others by their number, a sign by the category of error."""
+    if sign.kind == "beyond":
+        return _SURPRISE * math.log((sign.among + 1) / 2)
     if sign.kind in _PER_DECADE:
         weights = _PER_DECADE[sign.kind]
         decades = min(abs(sign.decades), _MOST_DECADES) * (1.0 if sign.decades > 0 else _DOWNWARDS)
