@@ -21,7 +21,6 @@ class PinnedInput:
     value: Any
     event_id: str | None = None
     """Of the change that gave it this value; null: it has this value since before the capture began."""
-    correlation_id: str | None = None
 
     @property
     def slot(self) -> tuple[str, str]:
@@ -40,7 +39,7 @@ class Difference:
 
 
 def pinned(inputs_at_start: Mapping[str, Mapping[str, Any]]) -> list[PinnedInput]:
-    """The stored snapshot {row_key: {"node", "name", "value", "event_id", "correlation_id"}}, by node and name."""
+    """The stored snapshot {row_key: {"node", "name", "value", "event_id"}}, by node and name."""
     inputs = [
         PinnedInput(
             row_key=row_key,
@@ -48,7 +47,6 @@ def pinned(inputs_at_start: Mapping[str, Mapping[str, Any]]) -> list[PinnedInput
             name=entry.get("name"),
             value=entry.get("value"),
             event_id=entry.get("event_id"),
-            correlation_id=entry.get("correlation_id"),
         )
         for row_key, entry in inputs_at_start.items()
     ]

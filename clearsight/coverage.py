@@ -4,7 +4,8 @@
 
 - the changes of the source, and the lines of every log group, have landed through the end of the question (its `to`, or
   the finish of the run that it is about; an open question ends where the slowest of them has landed);
-- no event at or before that end still waits for its context;
+- no change at or before that end still waits for its context, and no line for a change with its correlation id. A line
+  waits for that only while changes of JOIN_GRACE after it have not landed: later, its request has changed nothing;
 - no gap and no dead letter is on record: either could hide anything.
 
 It does not say that the application wrote all it should have, nor that CloudWatch has delivered what it still holds
@@ -15,10 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 COUNT_LIMIT = 1000
 """Pending and unlinked events are counted up to this many."""
+
+
+JOIN_GRACE = timedelta(seconds=15)
+"""How long after a log line its request's transaction may commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Counts:
     pending: int
     """Events that wait for their context."""
     pending_since: datetime | None
-    """The oldest of them."""
+    """The oldest of them that may still be joined."""
     unlinked: int
     """Row changes without context: changed out of band."""
     dead_letters: int
@@ -115,6 +120,12 @@ def coverage(
         gaps=list(gaps),
         dead_letters=counts.dead_letters,
     )
+
+
+def joinable_after(watermarks: Sequence[Watermark]) -> datetime:
+    """Pending lines up to this time belong to requests that changed nothing."""
+    throughs = [mark.through_at for mark in watermarks if mark.kind == "changes"]
+    return min(throughs) - JOIN_GRACE if throughs else datetime.min.replace(tzinfo=UTC)
 
 
 def _landed(throughs: Sequence[datetime | None], until: datetime | None) -> bool:

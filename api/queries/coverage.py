@@ -6,10 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, Table, cast, exists, func, literal, select, true
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Select,
+    Subquery,
+    Table,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clearsight.coverage import COUNT_LIMIT, Counts, Coverage, Gap, Watermark
+from clearsight.coverage import COUNT_LIMIT, Counts, Coverage, Gap, Watermark, joinable_after
 from clearsight.coverage import coverage as shape
 from sql.models import consumer_position, dead_letter, fact_cloudwatch_log, fact_row_change, gap, watermark
 
@@ -19,7 +32,7 @@ GAPS_SHOWN = 100
 async def coverage(connection: AsyncConnection, groups: Sequence[str], until: datetime | None = None) -> Coverage:
     """Coverage of an answer that ends at `until` (None: open), read in the snapshot of the answer itself."""
     marks = [Watermark(*row) for row in (await connection.execute(_WATERMARKS))]
-    counts = (await connection.execute(_COUNTS)).one()
+    counts = (await connection.execute(_COUNTS, {"joinable_after": joinable_after(marks)})).one()
     gaps = [Gap(*row) for row in (await connection.execute(_GAPS))]
     return shape(
         marks,
@@ -61,20 +74,27 @@ def _watermarks_statement() -> Select[Any]:
     )
 
 
+def _joinable_lines() -> Subquery:
+    """Pending lines that may still be joined, apart from those of requests that changed nothing."""
+    line = fact_cloudwatch_log.c
+    since = line.occurred_at > bindparam("joinable_after", type_=DateTime(timezone=True))
+    return select(line.occurred_at).where(line.link == "pending", since).limit(COUNT_LIMIT).subquery()
+
+
 def _waiting(fact: Table, link: str) -> Subquery:
     return select(fact.c.occurred_at).where(fact.c.link == link).limit(COUNT_LIMIT).subquery()
 
 
 def _counts_statement() -> Select[Any]:
     changes, logs = _waiting(fact_row_change, "pending"), _waiting(fact_cloudwatch_log, "pending")
-    unlinked = _waiting(fact_row_change, "unlinked")
+    unlinked, joinable = _waiting(fact_row_change, "unlinked"), _joinable_lines()
     letters = select(dead_letter.c.dead_letter_id).limit(COUNT_LIMIT).subquery()
     return select(
         func.now().label("now"),
         select(func.count()).select_from(changes).scalar_subquery().label("pending_changes"),
         select(func.min(changes.c.occurred_at)).scalar_subquery().label("changes_since"),
         select(func.count()).select_from(logs).scalar_subquery().label("pending_logs"),
-        select(func.min(logs.c.occurred_at)).scalar_subquery().label("logs_since"),
+        select(func.min(joinable.c.occurred_at)).scalar_subquery().label("logs_since"),
         select(func.count()).select_from(unlinked).scalar_subquery().label("unlinked"),
         select(func.count()).select_from(letters).scalar_subquery().label("dead_letters"),
     )

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.unit
 
 
 def entry(node, name, value):
-    return {"node": node, "name": name, "value": value, "event_id": "e", "correlation_id": None}
+    return {"node": node, "name": name, "value": value, "event_id": "e"}
 
 
 def test_added_removed_and_changed_by_node_and_name():

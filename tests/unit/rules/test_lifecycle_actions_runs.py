@@ -143,6 +143,4 @@ def test_a_run_of_which_only_lines_came_is_running() -> None:
 def test_inputs_as_they_were() -> None:
     assert MAPPING.input is not None
     images = [InputImage("i1", INPUT, "e"), InputImage("i2", None, "e")]
-    assert inputs_at(images, MAPPING.input) == {
-        "i1": {"node": "demand", "name": "base", "value": "5", "event_id": "e"}
-    }
+    assert inputs_at(images, MAPPING.input) == {"i1": {"node": "demand", "name": "base", "value": "5", "event_id": "e"}}
