@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_S = 10.0
 _LANDING_TIMEOUT_S = 120.0
+_IDLE_S = 0.25
 
 
 class Source:
@@ -76,11 +77,17 @@ class Source:
         self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
 
     def poll(self) -> list[RawRecord]:
-        """Up to `batch_max_events` records of owned partitions; [] after `batch_wait_ms` without any.
+        """Up to `batch_max_events` records of owned partitions: those that come within `batch_wait_ms` of the first.
+
+        [] after a quarter of a second without any.
 
         Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
         """
-        messages = self._consumer.consume(self._worker.batch_max_events, self._worker.batch_wait_ms / 1000)
+        first = self._consumer.poll(_IDLE_S)
+        if first is None:
+            return []
+        more = self._consumer.consume(self._worker.batch_max_events - 1, self._worker.batch_wait_ms / 1000)
+        messages = [first, *more]
         records = [record for message in messages if (record := self._record(message)) is not None]
         if records:
             self._keep_in_step(records)

@@ -26,6 +26,8 @@ from clearsight.errors import Unavailable
 from clearsight.settings import Settings, required
 
 INCIDENT_SESSIONS = 2
+WARM_UP_S = 5.0
+"""Traffic before freshness is measured: Kafka's and Connect's machine code is made while they first work."""
 LANDING_LIMIT_S = 90.0
 FIRST_COMMIT_LIMIT_S = 60.0
 FIRST_INCIDENT, LAST_INCIDENT = 0.1, 0.8
@@ -102,10 +104,9 @@ def demonstrate(
     probe = FreshnessProbe(client)
     with client, open_session(settings, WORKERS + INCIDENT_SESSIONS, probe.notice) as session:
         _await_pipeline(session, client, seeds, say)
-        probe.start()
         started_s = time.monotonic()
         try:
-            incidents = _traffic_with_incidents(session, seeds, seconds, rate_per_s, say)
+            incidents = _traffic_with_incidents(session, seeds, seconds, rate_per_s, probe.start, say)
         finally:
             traffic_s = time.monotonic() - started_s
             freshness = probe.stop()
@@ -146,14 +147,16 @@ def _await_pipeline(session: Session, client: httpx.Client, seeds: Seeds, say: S
 
 
 def _traffic_with_incidents(
-    session: Session, seeds: Seeds, seconds: float, rate_per_s: float, say: Say
+    session: Session, seeds: Seeds, seconds: float, rate_per_s: float, when_warm: Callable[[], None], say: Say
 ) -> list[SeededIncident]:
     order = seeds.decisions("incidents").sample(NAMES, len(NAMES))
     traffic = Traffic.seeded(session.application, seeds)
-    started_s = time.monotonic()
-    say(f"traffic at {rate_per_s:g} commits/s for {seconds:g} s")
-    traffic.start(Pace(rate_per_s, started_s))
+    say(f"traffic at {rate_per_s:g} commits/s for {WARM_UP_S:g} + {seconds:g} s")
+    traffic.start(Pace(rate_per_s, time.monotonic()))
     try:
+        time.sleep(WARM_UP_S)
+        when_warm()
+        started_s = time.monotonic()
         incidents = [
             _incident(session, name, seeds, started_s + at_s, say)
             for name, at_s in zip(order, incident_times(seconds), strict=True)

@@ -53,8 +53,8 @@ class FreshnessProbe:
         self._thread.start()
 
     def notice(self, committed: Committed) -> None:
-        """Called right after a commit, by whoever made it; takes it if no other is being followed."""
-        if self._following.acquire(blocking=False):
+        """Called right after a commit, by whoever made it; takes it once started, if no other is being followed."""
+        if self._thread and self._following.acquire(blocking=False):
             self._next.put(committed)
 
     def stop(self) -> Freshness:
