@@ -1,0 +1,148 @@
+"""The demonstration, with the worker and the forwarder killed in the middle: nothing lost, nothing doubled, all explained."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+
+import httpx
+import pytest
+from kit.product import Product
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+KEYS = {
+    "seconds_total",
+    "changes_committed",
+    "changes_landed",
+    "logs_written",
+    "logs_landed",
+    "lost",
+    "duplicated",
+    "correlated_share",
+    "freshness_ms",
+    "incidents",
+}
+
+
+@pytest.fixture(scope="module")
+def figures(product: Product) -> Any:
+    """The demonstration's JSON. Worker and forwarder were killed with -9 while traffic ran, and started again."""
+    product.run("up")
+    path = product.home / "demo.json"
+    demo = product.start("demo", "--seed", "9107", "--seconds", "16", "--rate", "150", "--json", str(path))
+    await_landing(product)
+    for part in ("worker", "forwarder"):
+        product.kill(part)
+    product.run("up")
+    time.sleep(3)  # spread the kills over the traffic: another worker batch must be under way
+    product.kill("worker")
+    product.run("up")
+    output, _ = demo.communicate(timeout=400)
+    assert demo.returncode == 0, output
+    return json.loads(path.read_text())
+
+
+def await_landing(product: Product, events: int = 1500, limit_s: float = 90) -> None:
+    """Until traffic is in full swing: that many row changes have landed."""
+    import psycopg
+
+    give_up = time.monotonic() + limit_s
+    with psycopg.connect(product.status()["report_dsn"], autocommit=True) as connection:
+        while time.monotonic() < give_up:
+            rows = connection.execute("SELECT count(*) FROM rpt.fact_row_change").fetchall()
+            if rows[0][0] >= events:
+                return
+            time.sleep(0.1)
+    pytest.fail(f"not {events} changes landed within {limit_s} s")
+
+
+def test_nothing_is_lost_and_nothing_doubled(figures: Any) -> None:
+    assert set(figures) == KEYS
+    assert figures["lost"] == 0
+    assert figures["duplicated"] == 0
+    assert figures["changes_committed"] == figures["changes_landed"] > 3000
+    assert figures["logs_written"] == figures["logs_landed"] > 3000
+    assert figures["correlated_share"] > 0.95
+
+
+def test_every_incident_is_explained(figures: Any) -> None:
+    assert {found["name"]: found["correct"] for found in figures["incidents"]} == dict.fromkeys(
+        ("timeout", "validation", "calculation", "database", "out-of-band"), True
+    )
+    assert all(found["seeded_cause"] == found["found_cause"] for found in figures["incidents"])
+
+
+def test_why_in_the_terminal_and_for_programs(product: Product, figures: Any) -> None:
+    run_id = next(found["run_id"] for found in figures["incidents"] if found["name"] == "out-of-band")
+    assert "changed out of band" in product.run("why", run_id)
+    answer = json.loads(product.run("why", run_id, "--json"))
+    assert answer["verdict"] == "explained"
+    assert answer["cause"]["kind"] == "out_of_band"
+    assert "error:" in product.run("why", "no-such-run", code=6)
+
+
+def test_the_api_and_the_page_answer(product: Product, figures: Any) -> None:
+    run_id = figures["incidents"][0]["run_id"]
+    with httpx.Client(base_url=product.status()["api_url"], trust_env=False, timeout=20) as client:
+        run = client.get(f"/rca/run/{run_id}/diagnostics").raise_for_status().json()
+        trail = client.get(f"/rca/scenario/{run['run']['scenario_id']}/audit-trail?limit=50").raise_for_status().json()
+        correlation = client.get(f"/rca/correlation/{run['run']['correlation_id']}").raise_for_status().json()
+        page = client.get(f"/run/{run_id}").raise_for_status().text
+        unknown = client.get("/rca/run/nobody/diagnostics")
+        assert client.get("/health/ready").is_success
+        assert client.get("/openapi.json").is_success
+    assert trail["items"]
+    assert trail["coverage"]["changes"]["through"]
+    assert correlation["coverage"]["gaps"] == []
+    assert run_id in page
+    assert unknown.status_code == 404
+    assert unknown.headers["content-type"].startswith("application/problem+json")
+
+
+def test_the_audit_topic_has_every_event(product: Product, figures: Any) -> None:
+    """Published at least once; the highest revision is the fact as it is."""
+    import psycopg
+    from confluent_kafka import Consumer, TopicPartition
+
+    status = product.status()
+    consumer = Consumer(
+        {"bootstrap.servers": status["bootstrap_servers"], "group.id": "test", "enable.auto.commit": False}
+    )
+    newest: dict[str, int] = {}
+    partitions = consumer.list_topics("clearsight.audit").topics["clearsight.audit"].partitions
+    ends = {
+        number: consumer.get_watermark_offsets(TopicPartition("clearsight.audit", number))[1] for number in partitions
+    }
+    consumer.assign([TopicPartition("clearsight.audit", number, 0) for number in partitions])
+    left = {number for number, end in ends.items() if end}
+    while left:
+        for message in consumer.consume(5000, 5.0):
+            event = json.loads(message.value() or b"{}")
+            newest[event["event_id"]] = max(event["revision"], newest.get(event["event_id"], 0))
+            if (message.offset() or 0) + 1 >= ends[message.partition() or 0]:
+                left.discard(message.partition() or 0)
+    consumer.close()
+    with psycopg.connect(status["report_dsn"]) as connection:
+        facts = dict(
+            connection.execute(
+                "SELECT event_id::text, revision FROM rpt.fact_row_change"
+                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
+            ).fetchall()
+        )
+    missing = {event_id for event_id in facts if event_id not in newest}
+    stale = {event_id for event_id, revision in facts.items() if newest.get(event_id, revision) < revision}
+    assert (missing, stale) == (set(), set())
+
+
+def test_down_leaves_nothing(product: Product, figures: Any) -> None:
+    endpoints = [found["endpoint"] for found in product.status()["parts"] if found["endpoint"]]
+    product.run("down", "--purge")
+    assert product.processes() == []
+    assert not product.home.exists()
+    for endpoint in endpoints:
+        host, port = endpoint.removeprefix("http://").split(":")
+        with socket.socket() as probe:
+            assert probe.connect_ex((host, int(port))) != 0, f"{endpoint} still answers"
