@@ -32,6 +32,9 @@ def install(app: FastAPI) -> None:
         request_validation_handler=_from_validation,
     )
     add_exception_handler(app, handler, generic_swagger_defaults=False)
+    # What is handled for Exception alone is raised again after the answer, and the server then drops the connection.
+    for expected in (ClearSightError, Problem):
+        app.add_exception_handler(expected, handler)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

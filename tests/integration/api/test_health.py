@@ -51,12 +51,12 @@ async def test_the_database_away_is_a_503_and_back_again_an_answer(server, story
 
 async def test_a_question_that_takes_too_long_is_stopped(server, story):
     settings = Settings(
-        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api"))),
+        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
         api=ApiSettings(pool_size=1, statement_timeout_s=0.2),
     )
     api = create_api(settings)
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
-    with psycopg.connect(server.dsn("clearsight_owner")) as locker:
+    with psycopg.connect(server.dsn("clearsight_owner", "clearsight")) as locker:
         locker.execute("LOCK TABLE rpt.dim_scenario IN ACCESS EXCLUSIVE MODE")
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             answer = await client.get(f"/rca/scenario/{story.scenario_id}/audit-trail")
@@ -67,7 +67,7 @@ async def test_a_question_that_takes_too_long_is_stopped(server, story):
 
 async def test_the_api_cannot_write(server):
     with (
-        psycopg.connect(server.dsn("clearsight_api")) as connection,
+        psycopg.connect(server.dsn("clearsight_api", "clearsight")) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute("DELETE FROM rpt.fact_row_change")

@@ -26,7 +26,7 @@ def environment(server, tmp_path_factory) -> dict[str, str]:
     return {
         **os.environ,
         "CLEARSIGHT_HOME": str(tmp_path_factory.mktemp("home")),
-        "CLEARSIGHT_REPORT__API_DSN": server.dsn("clearsight_api"),
+        "CLEARSIGHT_REPORT__API_DSN": server.dsn("clearsight_api", "clearsight"),
         "CLEARSIGHT_API__PORT": str(port),
     }
 

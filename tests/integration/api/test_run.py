@@ -133,8 +133,13 @@ async def test_gaps_and_dead_letters_are_told(story, client):
     assert found["gaps"][0]["reason"] == "topic recreated"
 
 
-async def test_an_event_that_waits_makes_the_answer_incomplete(story, client):
+async def test_a_line_that_may_still_be_joined_makes_the_answer_incomplete(story, client):
     story.log("whose?", correlation_id="waits", link="pending")
+    story.covered(story.now + timedelta(seconds=5))
     found = await coverage(client, story)
     assert (found["complete"], found["pending"]) == (False, 1)
+    story.covered(story.now + timedelta(minutes=1))  # its request committed nothing
+    found = await coverage(client, story)
+    assert (found["complete"], found["pending"]) == (True, 1)
     story.connection.execute("UPDATE rpt.fact_cloudwatch_log SET link = 'unlinked' WHERE link = 'pending'")
+    assert (await coverage(client, story))["pending"] == 0
