@@ -51,7 +51,9 @@ class _InFlight:
 
 
 def create_app(settings: Settings) -> AuditApp:
-    """The app of one worker process."""
+    """The app of one worker process. Raises Unavailable where what it needs is not there to begin with."""
+    worker = Worker(settings)
+    worker.check()
     app = AuditApp(
         "clearsight",
         broker=f"kafka://{settings.kafka.bootstrap_servers}",
@@ -61,7 +63,6 @@ def create_app(settings: Settings) -> AuditApp:
         web_enabled=False,
         topic_disable_leader=True,
     )
-    worker = Worker(settings)
     lane = app.channel(maxsize=1)
     landing, reading, timing = (ThreadPoolExecutor(1, name) for name in ("landing", "reading", "timing"))
 

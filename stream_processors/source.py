@@ -63,17 +63,18 @@ class Source:
         self._idle.set()
         self.assigned = False
 
-    def open(self) -> None:
-        """Join the group. Raises Unavailable where Kafka is away or topics are missing."""
+    def check(self) -> None:
+        """Raises Unavailable where Kafka is away or topics are missing."""
         try:
             known = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
         except KafkaException as error:
             raise _unavailable(error.args[0]) from None
         missing = sorted(set(self._topics) - known.keys())
         if missing:
-            raise Unavailable(
-                f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them"
-            )
+            raise Unavailable(f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them")
+
+    def open(self) -> None:
+        """Join the group."""
         self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
 
     def poll(self) -> list[RawRecord]:
@@ -136,7 +137,12 @@ class Source:
         return {f"{place.topic}/{place.partition}": future.result().offset for place, future in asked.items()}
 
     def close(self) -> None:
-        self._consumer.close()
+        """Leave the group."""
+        try:
+            self._consumer.close()
+        except KafkaException as error:
+            # an assignment that comes while leaving cannot be answered any more, and need not be
+            log.warning("leaving the group: %s", error.args[0].str())
 
     def _record(self, message: Message) -> RawRecord | None:
         error = message.error()

@@ -63,6 +63,16 @@ class Worker:
         self._newest: StreamPosition | None = None
         self._marked = -1
 
+    def check(self) -> None:
+        """Raises Unavailable where the reporting database, Kafka or one of its topics is not there to begin with."""
+        try:
+            self._connect().close()
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"the reporting database did not answer: {_first_line(error)}", "check CLEARSIGHT_REPORT__WRITER_DSN"
+            ) from None
+        self.source.check()
+
     def read(self) -> list[RawRecord]:
         return self.source.poll()
 
