@@ -44,7 +44,8 @@ def input_value(image: dict[str, Any] | None, table: InputTable) -> Any:
     """An input's value: the first of its value columns that is not null."""
     if image is None:
         return None
-    return next((image[column] for column in table.value if image.get(column) is not None), None)
+    found = (image[column] for column in table.value if image.get(column) is not None)
+    return next((value for value in found if value != UNAVAILABLE), None)
 
 
 def _scenario_action(change: RowChange, table: ScenarioTable) -> Action | None:
@@ -77,6 +78,8 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
     image = change.after or change.before or {}
     name = image.get(table.name) if table.name else None
     old, new = input_value(change.before, table), input_value(change.after, table)
+    if change.op == "u" and UNAVAILABLE in (image.get(column) for column in table.value):
+        return None
     if change.op == "u" and change.before is not None and old == new:
         return None
     place = ".".join(str(part) for part in (change.node, name) if part is not None) or change.row_key

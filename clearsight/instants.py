@@ -8,10 +8,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 EARLIEST_US = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+LATEST_US = (datetime(2100, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND - 1
 DAY_US = 86_400_000_000
 
 
 def from_us(time_us: int) -> datetime:
+    """Raises OverflowError before year 1 and after 9999: clamp first what comes from outside."""
     return _EPOCH + timedelta(microseconds=time_us)
 
 
@@ -21,26 +23,40 @@ def to_us(instant: datetime) -> int:
 
 def parse_us(value: object) -> int | None:
     """A column's time. Text is ISO 8601 (without offset: UTC); a number is told apart by its size, as Debezium's time
-    modes do: below 10^6 days, below 10^14 milliseconds, else microseconds. None where it is no time (null, infinity).
+    modes do: below 10^6 days, below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds. None where it is no
+    time (null, infinity).
     """
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        if abs(value) < 1_000_000:
-            return value * DAY_US
-        return value * 1000 if abs(value) < 100_000_000_000_000 else value
+        return _number_us(value)
     if not isinstance(value, str):
         return None
     try:
         instant = datetime.fromisoformat(value)
-    except ValueError:
+        return to_us(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         return None
-    return to_us(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
 
-def clamp_us(time_us: int, now_us: int) -> tuple[int, bool]:
-    """A time that the partitions can hold, [2000, now + 1 day], and whether it had to be changed."""
-    latest = now_us + DAY_US
-    if time_us < EARLIEST_US:
-        return EARLIEST_US, True
-    return (latest, True) if time_us > latest else (time_us, False)
+def _number_us(value: int) -> int | None:
+    size = abs(value)
+    if size < 1_000_000:
+        return value * DAY_US
+    if size < 100_000_000_000_000:
+        return value * 1000
+    if size < 100_000_000_000_000_000:
+        return value
+    return value // 1000 if size < 100_000_000_000_000_000_000 else None
+
+
+def clamp_us(time_us: int) -> int:
+    """A time that the partitions can hold, from 2000 to 2099. It depends on the time alone: a record that comes again,
+    whenever, gets the same.
+    """
+    return min(max(time_us, EARLIEST_US), LATEST_US)
+
+
+def is_odd(time_us: int, now_us: int) -> bool:
+    """Whether a time had to be clamped, or lies more than a day after `now_us`: a clock must be wrong."""
+    return clamp_us(time_us) != time_us or time_us > now_us + DAY_US

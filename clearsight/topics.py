@@ -10,6 +10,10 @@ import msgspec
 PARTITIONS = 3
 """Of the topics that carry rows and log lines; also the most workers that share the work."""
 
+RAW_MAX_BYTES = 4 * 1024 * 1024
+AUDIT_MAX_BYTES = 12 * 1024 * 1024
+"""An enriched event holds the raw record, and its JSON may be escaped anew."""
+
 DAY_MS = 86_400_000
 
 
@@ -55,6 +59,12 @@ class TopicNames(msgspec.Struct, frozen=True):
         """Enriched events for everybody else, by event id; the highest revision counts."""
         return f"{self.prefix}.audit"
 
+    def rank(self, topic: str) -> int:
+        """Who goes first when catching up: contexts, then rows, then log lines and what says how far they are."""
+        if topic == self.message:
+            return 0
+        return 2 if topic in (self.logs, self.forwarder_state) else 1
+
     def consumed(self, tables: tuple[str, ...]) -> list[str]:
         """What the worker reads."""
         return [
@@ -74,7 +84,7 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         "retention.ms": str(retention_days * DAY_MS),
         "cleanup.policy": "delete",
         "compression.type": "producer",
-        "max.message.bytes": str(4 * 1024 * 1024),
+        "max.message.bytes": str(RAW_MAX_BYTES),
     }
     compacted = {
         "cleanup.policy": "compact",
@@ -89,5 +99,5 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         Topic(names.heartbeat, 1, raw),
         Topic(names.logs, PARTITIONS, raw),
         Topic(names.forwarder_state, 1, compacted),
-        Topic(names.audit, PARTITIONS, raw),
+        Topic(names.audit, PARTITIONS, raw | {"max.message.bytes": str(AUDIT_MAX_BYTES)}),
     ]

@@ -27,11 +27,19 @@ keys(tx_id, committed_at, correlation_id, user_key) AS
     (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[], %(correlation)s::text[], %(user)s::bigint[]))
 """
 
+# A row that names its correlation id itself still learns from its context who did it.
+_UNJOINED = (
+    "(f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL AND k.user_key IS NOT NULL))"
+)
+_JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
+        user_key = k.user_key, link = CASE WHEN f.link = 'direct' THEN 'direct' ELSE 'correlated' END,
+        revision = f.revision + 1"""
+
 _CHANGES = f"""
 WITH {_KEYS}, amended AS (
     UPDATE rpt.fact_row_change f
-    SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+    SET {_JOIN}
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
     RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key, f.run_key,
               CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
 ), queued AS (
@@ -44,15 +52,15 @@ FROM amended a LEFT JOIN rpt.dim_user u ON u.user_id = a.user_id
 _ACTIONS = f"""
 WITH {_KEYS}
 UPDATE rpt.fact_user_action f
-SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
-FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+SET {_JOIN}
+FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
 """  # noqa: S608
 
 _STATES = f"""
 WITH {_KEYS}, amended AS (
     UPDATE rpt.fact_scenario_state_change f
-    SET correlation_id = k.correlation_id, user_key = k.user_key, link = 'correlated', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND f.link IN ('pending', 'unlinked')
+    SET {_JOIN}
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_UNJOINED}
     RETURNING f.event_id, f.occurred_at
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
@@ -86,7 +94,7 @@ WITH touched AS (
 ), placed AS (
     SELECT f.event_id, f.occurred_at,
            CASE WHEN f.link = 'direct' THEN f.scenario_key WHEN t.scenarios = 1 THEN t.scenario END AS scenario_key,
-           CASE WHEN f.link = 'direct' AND f.run_key IS NOT NULL THEN f.run_key
+           CASE WHEN f.names_run THEN f.run_key
                 WHEN f.link = 'direct' AND (t.scenarios <> 1 OR t.scenario IS DISTINCT FROM f.scenario_key) THEN NULL
                 WHEN t.runs = 1 THEN t.run END AS run_key,
            CASE WHEN f.link = 'direct' THEN 'direct' WHEN t.scenarios > 1 THEN 'shared' ELSE 'correlated' END AS link

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 READY_FILE = "CLEARSIGHT_READY_FILE"
 TICK_S = 1.0
+STOP_LIMIT_S = 120.0
 
 
 class _WithoutConsumer(BootStrategy):  # type: ignore[misc]
@@ -47,7 +48,15 @@ class _InFlight:
 
     def __init__(self, records: list[RawRecord]) -> None:
         self.records = records
+        self.taken = False
         self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def wait(self, service: Any) -> None:
+        """Until it has landed; a stopping worker's agent may never take it, and then it is read again."""
+        while not self.landed.done() and (self.taken or not service.should_stop):
+            await asyncio.wait([self.landed], timeout=0.2)
+        if self.landed.done():
+            self.landed.result()
 
 
 def create_app(settings: Settings) -> AuditApp:
@@ -69,6 +78,7 @@ def create_app(settings: Settings) -> AuditApp:
     @app.agent(lane)  # type: ignore[untyped-decorator]
     async def land(batches: Any) -> None:
         async for batch in batches:
+            batch.taken = True
             try:
                 await asyncio.get_running_loop().run_in_executor(landing, worker.land, batch.records)
             except Exception as error:
@@ -80,12 +90,16 @@ def create_app(settings: Settings) -> AuditApp:
     class Batches(faust.Service):  # type: ignore[misc]
         """Reads the next batch while the one before lands."""
 
+        def __post_init__(self) -> None:
+            self.pumped = asyncio.Event()
+
         async def on_start(self) -> None:
             app.flow_control.resume()  # else a put on the channel waits for ever
             await asyncio.get_running_loop().run_in_executor(reading, worker.source.open)
 
         async def on_stop(self) -> None:
             loop = asyncio.get_running_loop()
+            await asyncio.wait_for(self.pumped.wait(), STOP_LIMIT_S)
             for pool in (landing, timing):
                 await loop.run_in_executor(pool, _nothing)  # each has one thread: this waits for what it is doing
             await loop.run_in_executor(reading, worker.close)
@@ -97,11 +111,17 @@ def create_app(settings: Settings) -> AuditApp:
             except Exception as error:
                 app.failure = error
                 await self.crash(error)
+            finally:
+                self.pumped.set()
 
     @app.timer(TICK_S)  # type: ignore[untyped-decorator]
     async def tick() -> None:
         if worker.source.assigned and not app.should_stop:
-            await asyncio.get_running_loop().run_in_executor(timing, worker.tick)
+            try:
+                await asyncio.get_running_loop().run_in_executor(timing, worker.tick)
+            except Exception as error:
+                app.failure = error
+                await app.crash(error)
 
     return app
 
@@ -113,17 +133,17 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
     while not service.should_stop:
         records = await loop.run_in_executor(reading, worker.read)
         if in_flight is not None:
-            await in_flight.landed
+            await in_flight.wait(service)
             in_flight = None
         if worker.source.assigned and not announced:
             announced = True
             _announce()
-        if records:
+        if records and not service.should_stop:
             worker.source.landing()
             in_flight = _InFlight(records)
             await lane.put(in_flight)
     if in_flight is not None:
-        await in_flight.landed
+        await in_flight.wait(service)
 
 
 def _nothing() -> None:

@@ -13,7 +13,7 @@ from stream_processors.batch import Letter
 _KEEP = """
 INSERT INTO rpt.dead_letter AS d (topic, kafka_partition, kafka_offset, record_key, record_value, headers, reason)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (topic, kafka_partition, kafka_offset) DO UPDATE
+ON CONFLICT (topic, kafka_partition, kafka_offset, md5(record_value)) DO UPDATE
 SET attempts = d.attempts + 1, last_seen_at = now(), reason = excluded.reason
 """
 

@@ -23,7 +23,7 @@ _OVERDUE_CHANGES = """
 SELECT DISTINCT tx_id, occurred_at, commit_lsn FROM (
     SELECT tx_id, occurred_at, commit_lsn FROM rpt.fact_row_change
     WHERE link = 'pending'
-      AND (commit_lsn < (SELECT max(position) FROM rpt.watermark WHERE kind = 'contexts')
+      AND (commit_lsn > 0 AND commit_lsn < (SELECT max(position) FROM rpt.watermark WHERE kind = 'contexts')
            OR landed_at < now() - make_interval(secs => %s))
     ORDER BY landed_at LIMIT %s) overdue
 """

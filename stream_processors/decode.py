@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ from clearsight.events import (
     TransactionKey,
 )
 from clearsight.identity import id_time_ms, log_line_id, row_change_id
-from clearsight.instants import clamp_us
+from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
 from clearsight.order import FIRST_EPOCH
@@ -38,7 +39,10 @@ from stream_processors.records import RawRecord
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
 CONTEXT_PREFIX = "clearsight"
 MAX_CORRELATION_CHARS = 256
-_ESCAPED_NUL = b"\\u0000"
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL in JSON; after an escaped backslash it is only text."""
+MAX_ID_CHARS = 512
+"""Ids stand in unique indexes."""
 
 
 class _Source(msgspec.Struct):
@@ -114,11 +118,11 @@ class Decoder:
         """The event of a record. Never raises: what cannot be decoded is Rejected with its reason."""
         if record.value is None:
             return Passed(at=record.at, why="tombstone")
-        if _ESCAPED_NUL in record.value:
+        if _NUL.search(record.value):
             return Rejected(at=record.at, reason="contains the character NUL, which PostgreSQL cannot store")
         try:
             return self._by_topic.get(record.topic, self._change)(record, record.value)
-        except (msgspec.MsgspecError, _Undecodable, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.MsgspecError, _Undecodable, ValueError, OverflowError, RecursionError) as error:
             return Rejected(at=record.at, reason=f"{type(error).__name__.strip('_')}: {error}"[:500])
 
     def _open(self, value: bytes) -> _Envelope:
@@ -145,7 +149,7 @@ class Decoder:
         key = _key(image, table)
         order = envelope.transaction.total_order if envelope.transaction else 0
         time_us = _commit_us(source)
-        occurred_us, clamped = _clamped(record, time_us)
+        occurred_us = clamp_us(time_us)
         return RowChange(
             at=record.at,
             event_id=row_change_id(id_time_ms(time_us), self._source, table.table, op, source.lsn, key, order),
@@ -169,8 +173,8 @@ class Decoder:
             scenario_id=_scenario_id(image, table, key),
             run_id=_run_id(image, table, key),
             node=_text(image, getattr(table, "node", None)) if isinstance(table, InputTable | OtherTable) else None,
-            correlation_id=_text(image, table.correlation),
-            flags=("clamped",) if clamped else (),
+            correlation_id=_correlation_id(_text(image, table.correlation)),
+            flags=_flags(record, time_us),
         )
 
     def _snapshot(
@@ -196,7 +200,7 @@ class Decoder:
             row_key=key,
             image=image,
             image_json=text,
-            seen_us=_clamped(record, source.ts_ms * 1000)[0],
+            seen_us=clamp_us(source.ts_ms * 1000),
             epoch=FIRST_EPOCH,
             scenario_id=_scenario_id(image, table, _key(image, table)),
             run_id=_run_id(image, table, _key(image, table)),
@@ -207,7 +211,7 @@ class Decoder:
         source, message = envelope.source, envelope.message
         if source is None or message is None:
             raise _Undecodable("not a logical message: it has no source or no message")
-        time_us = _clamped(record, _commit_us(source))[0]
+        time_us = clamp_us(_commit_us(source))
         if message.prefix == HEARTBEAT_PREFIX:
             return StreamPosition(
                 at=record.at, occurred_us=time_us, position=source.lsn or 0, commit_lsn=_commit_lsn(source)
@@ -220,15 +224,15 @@ class Decoder:
             content = self._context.decode(base64.b64decode(message.content, validate=True))
         except binascii.Error as error:
             raise _Undecodable(f"the message's content is not base64: {error}") from None
-        correlation_id = content.correlation_id.strip()
-        if not correlation_id or len(correlation_id) > MAX_CORRELATION_CHARS or "\x00" in correlation_id:
+        correlation_id = _correlation_id(content.correlation_id.strip())
+        if correlation_id is None:
             raise _Undecodable(f"correlation_id must have 1 to {MAX_CORRELATION_CHARS} characters")
         return Context(
             at=record.at,
             transaction=TransactionKey(source.txId, time_us),
             commit_lsn=_commit_lsn(source),
             correlation_id=correlation_id,
-            user_id=content.user or None,
+            user_id=_id(content.user or None),
             use_case=content.use_case or None,
         )
 
@@ -239,11 +243,14 @@ class Decoder:
         lsn = marker.id.partition(":")[2]
         if not lsn.isdigit():
             raise _Undecodable(f"transaction id {marker.id!r} is not txId:lsn")
-        return StreamPosition(at=record.at, occurred_us=marker.ts_ms * 1000, position=int(lsn), commit_lsn=0)
+        return StreamPosition(at=record.at, occurred_us=clamp_us(marker.ts_ms * 1000), position=int(lsn), commit_lsn=0)
 
     def _log_line(self, record: RawRecord, value: bytes) -> Event:
         line = self._line.decode(value)
-        occurred_us, clamped = _clamped(record, line.event_time * 1000)
+        _correlation_id(line.correlation_id)
+        for named in (line.scenario_id, line.run_id, line.user_id):
+            _id(named)
+        time_us = line.event_time * 1000
         category = None
         if line.error is not None or line.level in ("ERROR", "FATAL"):
             error = line.error
@@ -254,10 +261,10 @@ class Decoder:
             event_id=log_line_id(
                 id_time_ms(line.event_time * 1000), line.account, line.region, line.log_group, line.event_id
             ),
-            occurred_us=occurred_us,
+            occurred_us=clamp_us(time_us),
             line=line,
             category=category,
-            flags=("clamped",) if clamped else (),
+            flags=_flags(record, time_us),
         )
 
     def _progress(self, record: RawRecord, value: bytes) -> Event:
@@ -278,9 +285,8 @@ def _commit_us(source: _Source) -> int:
     return source.ts_us if source.ts_us is not None else source.ts_ms * 1000
 
 
-def _clamped(record: RawRecord, time_us: int) -> tuple[int, bool]:
-    """Clamped by the broker's append time, not by the clock: a record read again is the same event."""
-    return clamp_us(time_us, record.appended_ms * 1000)
+def _flags(record: RawRecord, time_us: int) -> tuple[str, ...]:
+    return ("odd_time",) if is_odd(time_us, record.appended_ms * 1000) else ()
 
 
 def _commit_lsn(source: _Source) -> int:
@@ -297,7 +303,23 @@ def _key(image: dict[str, Any] | None, table: AnyTable) -> tuple[str | None, ...
     missing = [column for column in table.key if column not in image]
     if missing:
         raise _Undecodable(f"{table.table} has no column {missing[0]!r}, which the mapping file names as its key")
-    return tuple(_as_text(image[column]) for column in table.key)
+    key = tuple(_id(_as_text(image[column])) for column in table.key)
+    if not isinstance(table, OtherTable) and not any(key):
+        raise _Undecodable(f"{table.table} has a row with an empty key")
+    return key
+
+
+def _id(text: str | None) -> str | None:
+    if text is not None and len(text) > MAX_ID_CHARS:
+        raise _Undecodable(f"an id has more than {MAX_ID_CHARS} characters")
+    return text
+
+
+def _correlation_id(text: str | None) -> str | None:
+    """None for an empty one."""
+    if text and len(text) > MAX_CORRELATION_CHARS:
+        raise _Undecodable(f"correlation_id must have 1 to {MAX_CORRELATION_CHARS} characters")
+    return text or None
 
 
 def _row_key(key: tuple[str | None, ...] | None) -> str:
@@ -307,13 +329,13 @@ def _row_key(key: tuple[str | None, ...] | None) -> str:
 def _scenario_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
     if isinstance(table, ScenarioTable):
         return None if key is None else _row_key(key)
-    return _text(image, getattr(table, "scenario", None))
+    return _id(_text(image, getattr(table, "scenario", None)))
 
 
 def _run_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
     if isinstance(table, RunTable):
         return None if key is None else _row_key(key)
-    return _text(image, table.run) if isinstance(table, OtherTable) else None
+    return _id(_text(image, table.run)) if isinstance(table, OtherTable) else None
 
 
 def _text(image: dict[str, Any] | None, column: str | None) -> str | None:

@@ -1,31 +1,102 @@
-"""Keeps partitions in step: one that is read far ahead of the others meets rows before their context. Pure.
+"""Keeps partitions in step while catching up: rows must not be read far ahead of their context, nor log lines ahead of the
+rows that they belong to, or nearly everything lands pending and is amended. Pure.
 
 Compared are the broker's append times: the connector writes all topics in commit order and the forwarder as lines become
-visible, so reading in step by them catches up in the order in which a worker that never stopped would have seen it.
+visible, so reading by them is the order in which a worker that never stopped would have read. Records wait here, in order
+of their partition, until their time has come; a partition that is caught up holds nobody back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heapreplace
 
 from stream_processors.positions import Partition
+from stream_processors.records import RawRecord
+
+FULL, ROOMY = 4_000, 1_000
+"""Records of one partition that wait before it is paused, and before it is read again."""
+
+SLACK_MS = 200
+"""How much later than a row its context's batch may have been appended."""
+
+_NEVER = 1 << 62
+_RANKS = 3
 
 
-class Progress(NamedTuple):
-    """How far a partition has been read: append time of its last record (ms), and whether Kafka holds more."""
+class InStep:
+    """Records that wait for their turn. `rank` says who goes first: contexts 0, rows 1, log lines 2."""
 
-    appended_ms: int
-    has_more: bool
+    def __init__(self, rank: Callable[[str], int], lead_ms: int) -> None:
+        self._rank = rank
+        self._lead_ms = lead_ms
+        self._waiting: dict[Partition, deque[RawRecord]] = {}
+        self._next: dict[Partition, tuple[int, int]] = {}
+        """Offset to be read next, and append time of the record before it (ms)."""
+        self._paused: set[Partition] = set()
 
+    def begin(self, place: Partition, offset: int) -> None:
+        """This partition is read from here."""
+        self._waiting[place] = deque()
+        self._next[place] = (offset, 0)
 
-def ahead(progress: Mapping[Partition, Progress], allowed_ms: int) -> set[Partition]:
-    """The partitions to pause: more than `allowed_ms` ahead of the slowest one that still has records to read.
+    def add(self, record: RawRecord) -> None:
+        place = Partition(record.topic, record.partition)
+        self._waiting[place].append(record)
+        self._next[place] = (record.offset + 1, record.appended_ms)
 
-    The slowest itself is never paused, so reading always goes on.
-    """
-    waiting = [found.appended_ms for found in progress.values() if found.has_more]
-    if not waiting:
-        return set()
-    limit = min(waiting) + allowed_ms
-    return {place for place, found in progress.items() if found.appended_ms > limit}
+    def drop(self, places: Iterable[Partition]) -> None:
+        """Forget these partitions: they are another worker's, or are read from another offset."""
+        for place in places:
+            self._waiting.pop(place, None)
+            self._next.pop(place, None)
+            self._paused.discard(place)
+
+    def take(self, at_most: int, end_of: Callable[[Partition], int], whatever: bool = False) -> list[RawRecord]:
+        """The records whose turn it is, by append time; `end_of` gives a partition's end offset as last known.
+
+        With `whatever`, also those whose turn it is not: a partition that cannot be read must not stop the others for ever.
+        """
+        limits = [_NEVER] * _RANKS if whatever else self._limits(end_of)
+        heads = [
+            (queue[0].appended_ms, self._rank(place.topic), place) for place, queue in self._waiting.items() if queue
+        ]
+        heapify(heads)
+        taken: list[RawRecord] = []
+        while heads and len(taken) < at_most:
+            time_ms, rank, place = heads[0]
+            queue = self._waiting[place]
+            if time_ms > limits[rank]:
+                heappop(heads)
+                continue
+            taken.append(queue.popleft())
+            if queue:
+                heapreplace(heads, (queue[0].appended_ms, rank, place))
+            else:
+                heappop(heads)
+        return taken
+
+    @property
+    def waiting(self) -> bool:
+        return any(self._waiting.values())
+
+    def pauses(self) -> tuple[set[Partition], set[Partition]]:
+        """Partitions to pause now, and to read again now."""
+        full = {place for place, queue in self._waiting.items() if len(queue) >= FULL}
+        roomy = {place for place in self._paused if len(self._waiting.get(place, ())) <= ROOMY}
+        pause = full - self._paused
+        self._paused = (self._paused | pause) - roomy
+        return pause, roomy
+
+    def _limits(self, end_of: Callable[[Partition], int]) -> list[int]:
+        """For each rank the append time up to which its records may go."""
+        frontier = [_NEVER] * _RANKS
+        for place, (offset, appended_ms) in self._next.items():
+            if offset < end_of(place):
+                rank = self._rank(place.topic)
+                frontier[rank] = min(frontier[rank], appended_ms)
+        return [
+            min(min(frontier[:rank], default=_NEVER) - SLACK_MS, min(frontier[rank:]) + self._lead_ms)
+            for rank in range(_RANKS)
+        ]

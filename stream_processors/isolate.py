@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from psycopg import DataError
+import psycopg
 
 from clearsight.errors import LandingError
 from clearsight.events import Event, Rejected
@@ -13,6 +13,11 @@ from stream_processors.land import Landed
 from stream_processors.records import RawRecord
 
 _FEWEST_TO_JUDGE = 100
+
+
+def refuses_value(error: psycopg.Error) -> bool:
+    """Whether Postgres will never take a value of this batch: out of range, not text, too long for an index."""
+    return isinstance(error, psycopg.DataError) or (error.sqlstate or "").startswith("54")
 
 
 def land_isolating(
@@ -33,7 +38,9 @@ def land_isolating(
         )
     try:
         landed = land(batch)
-    except DataError as error:
+    except psycopg.Error as error:
+        if not refuses_value(error):
+            raise
         reason = f"PostgreSQL refuses a value: {type(error).__name__} ({error.sqlstate})"
         if len(records) == 1:
             refused = assemble(records, lambda record: Rejected(at=record.at, reason=reason))

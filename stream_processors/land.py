@@ -85,6 +85,7 @@ class Landing:
             self._dimensions.rollback()
             raise
         self._dimensions.commit()
+        self._ownership.advanced(batch.spans)
         return landed
 
     def _open(self) -> Connection[Any]:
@@ -115,27 +116,22 @@ class Landing:
         self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
+        joined = {change.event_id: _join(change, keys) for change in batch.changes}
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
-        joined = {change.event_id: _join(change, keys) for change in batch.changes}
         moved = correlate.touch(cursor, _touches(joined.values(), amended, late))
-        touched = correlate.touched(
-            cursor, {*moved, *(log.line.correlation_id for log in batch.logs if log.line.correlation_id)}
-        )
+        correlation_ids = moved | {log.line.correlation_id for log in batch.logs if log.line.correlation_id}
+        touched_runs = {run for found in correlate.touched(cursor, correlation_ids).values() for run in found.runs}
+        started = {run.run for run in placed} | _changed_runs(batch, joined)
+        started |= runs.later_runs(cursor, changed.values())
+        dirty = started | touched_runs | _named_runs(joined.values(), batch, keys)
+        runs.lock(cursor, dirty)
 
-        log_rows = _place_logs(batch, keys, touched)
-        dirty = {found.run for found in joined.values() if found.run is not None}
-        dirty |= {row[rows.LOG_RUN] for row in log_rows if row[rows.LOG_RUN] is not None}
-        dirty |= {run for found in touched.values() for run in found.runs}
-        later = runs.later_runs(cursor, changed.values()) | {run.run for run in placed}
-        later |= {
-            found.run for change in batch.changes if change.part == "run" and (found := joined[change.event_id]).run
-        }
-        runs.lock(cursor, dirty | later)
-
-        landed = self._write(cursor, batch, keys, joined, log_rows)
+        # read again: who held a run's lock before us may have placed it since
+        touched = correlate.touched(cursor, correlation_ids)
+        landed = self._write(cursor, batch, keys, joined, _place_logs(batch, keys, touched))
         moved_logs = amend.logs_by_touch(cursor, moved)
-        runs.recompute(cursor, dirty | later, later, self._mapping)
+        runs.recompute(cursor, dirty, started, self._mapping)
         dead_letters.keep(cursor, batch.letters)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
         return landed._replace(amended=bool(amended or late or moved_logs))
@@ -288,9 +284,24 @@ def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, tuple[str, i
     }
 
 
+def _changed_runs(batch: Batch, joined: dict[UUID, Joined]) -> set[int]:
+    found = (joined[change.event_id].run for change in batch.changes if change.part == "run")
+    return {run for run in found if run is not None}
+
+
+def _named_runs(joined: Iterable[Joined], batch: Batch, keys: _Keys) -> set[int]:
+    """Runs that a change or a line names."""
+    by_changes = {change.run for change in joined if change.run is not None}
+    return by_changes | {keys.runs[log.line.run_id].run for log in batch.logs if log.line.run_id}
+
+
 def _scenario_changes(batch: Batch, keys: _Keys) -> dict[int, runs.ScenarioChange]:
-    """The first change of inputs or runs of each scenario."""
-    first: dict[int, runs.ScenarioChange] = {}
+    """The first change of inputs or runs of each scenario; what a snapshot shows was so before every change."""
+    first = {
+        keys.scenarios[row.scenario_id]: runs.ScenarioChange(keys.scenarios[row.scenario_id], 0, 0)
+        for row in batch.snapshots
+        if row.part in ("input", "run") and row.scenario_id
+    }
     for change in batch.changes:
         if change.part in ("input", "run") and change.scenario_id:
             key = keys.scenarios[change.scenario_id]

@@ -11,6 +11,9 @@ from clearsight.errors import Fenced
 from clearsight.instants import from_us
 from stream_processors.batch import Span
 
+UNPUBLISHED_BATCHES = 2
+"""How many batches may have landed and not be published yet."""
+
 
 class Partition(NamedTuple):
     topic: str
@@ -25,7 +28,7 @@ class Identity(NamedTuple):
 
 
 class Landed(NamedTuple):
-    """What the reporting database knows of a partition. `last_batch` is the first offset of the batch landed last."""
+    """What the reporting database knows of a partition. `last_batch` is where the batches begin that may be unpublished."""
 
     next_offset: int
     identity: Identity
@@ -54,9 +57,9 @@ class Start(NamedTuple):
 def start_of(landed: Landed | None, log: Log, identity: Identity) -> Start:
     """Where to start (design §6).
 
-    The smaller of Kafka's committed offset and the landed position; without a committed offset the first offset of the
-    last landed batch; without a landed position the beginning, so that an empty or restored reporting database is filled
-    again. What Kafka no longer holds is a gap, never skipped in silence.
+    The smaller of Kafka's committed offset and the landed position; without a committed offset where the last batches begin,
+    which may not have been published; without a landed position the beginning, so that an empty or restored reporting
+    database is filled again. What Kafka no longer holds is a gap, never skipped in silence.
     """
     if landed is None:
         return _not_before(0, log)
@@ -80,11 +83,20 @@ INSERT INTO rpt.consumer_position AS p (topic, kafka_partition, next_offset, own
 SELECT topic, number, 0, 1, %(owner)s, %(cluster)s, topic_id
 FROM unnest(%(topics)s::text[], %(numbers)s::int[], %(topic_ids)s::text[]) AS taken(topic, number, topic_id)
 ORDER BY topic, number
-ON CONFLICT (topic, kafka_partition) DO UPDATE SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner, updated_at = now()
-RETURNING topic, kafka_partition, next_offset, owner_epoch, cluster_id, topic_id,
-    (SELECT b.first_offset FROM rpt.batch b WHERE b.topic = p.topic AND b.kafka_partition = p.kafka_partition
-       AND b.next_offset = p.next_offset ORDER BY b.batch_id DESC LIMIT 1)
+ON CONFLICT (topic, kafka_partition) DO UPDATE SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner, updated_at = now(),
+    cluster_id = CASE WHEN p.next_offset = 0 THEN excluded.cluster_id ELSE p.cluster_id END,
+    topic_id = CASE WHEN p.next_offset = 0 THEN excluded.topic_id ELSE p.topic_id END
+RETURNING topic, kafka_partition, next_offset, owner_epoch, cluster_id, topic_id
 """
+
+# In a statement of its own: the one before may have waited for the old owner, and does not see what that one committed.
+_LAST_BATCHES = f"""
+SELECT topic, kafka_partition, min(first_offset) FROM (
+    SELECT b.topic, b.kafka_partition, b.first_offset,
+           row_number() OVER (PARTITION BY b.topic, b.kafka_partition ORDER BY b.batch_id DESC) AS age
+    FROM rpt.batch b JOIN unnest(%s::text[], %s::int[]) AS taken(topic, kafka_partition) USING (topic, kafka_partition)
+) aged WHERE age <= {UNPUBLISHED_BATCHES + 1} GROUP BY 1, 2
+"""  # noqa: S608 - a number of ours
 
 _RESET = """
 UPDATE rpt.consumer_position SET next_offset = %s, cluster_id = %s, topic_id = %s
@@ -98,15 +110,16 @@ WHERE NOT EXISTS (SELECT 1 FROM rpt.gap WHERE topic = %(topic)s AND kafka_partit
                   AND from_offset = %(from)s AND to_offset IS NOT DISTINCT FROM %(to)s)
 """
 
+_LOCK = """
+SELECT topic, kafka_partition, owner_epoch, next_offset FROM rpt.consumer_position
+JOIN unnest(%s::text[], %s::int[]) AS landed(topic, kafka_partition) USING (topic, kafka_partition)
+ORDER BY topic, kafka_partition FOR NO KEY UPDATE OF consumer_position
+"""
+
 _ADVANCE = """
-INSERT INTO rpt.consumer_position AS p (topic, kafka_partition, next_offset, owner_epoch, cluster_id, topic_id)
-SELECT topic, number, next_offset, epoch, '', ''
-FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) AS landed(topic, number, next_offset, epoch)
-ORDER BY topic, number
-ON CONFLICT (topic, kafka_partition) DO UPDATE
-SET next_offset = greatest(p.next_offset, excluded.next_offset), updated_at = now()
-WHERE p.owner_epoch = excluded.owner_epoch
-RETURNING 1
+UPDATE rpt.consumer_position p SET next_offset = greatest(p.next_offset, l.next_offset), updated_at = now()
+FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS l(topic, kafka_partition, next_offset)
+WHERE p.topic = l.topic AND p.kafka_partition = l.kafka_partition
 """
 
 _RECORD_BATCH = """
@@ -121,6 +134,8 @@ class Ownership:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._epochs: dict[Partition, int] = {}
+        self._reached: dict[Partition, int] = {}
+        """How far each has landed, as far as this worker saw it committed."""
 
     def take(self, cursor: Cursor[Any], identities: dict[Partition, Identity]) -> dict[Partition, Landed | None]:
         """Become the owner of these partitions and return what had landed of each; None where nothing ever had."""
@@ -138,12 +153,15 @@ class Ownership:
                 "topic_ids": [identities[place].topic_id for place in places],
             },
         )
+        taken = cursor.fetchall()
+        cursor.execute(_LAST_BATCHES, ([place.topic for place in places], [place.number for place in places]))
+        last_batches = {Partition(topic, number): first for topic, number, first in cursor.fetchall()}
         found: dict[Partition, Landed | None] = {}
-        for topic, number, next_offset, epoch, cluster_id, topic_id, last_batch in cursor.fetchall():
+        for topic, number, next_offset, epoch, cluster_id, topic_id in taken:
             place = Partition(topic, number)
-            self._epochs[place] = epoch
-            landed = Landed(next_offset, Identity(cluster_id, topic_id), last_batch)
-            found[place] = None if next_offset == 0 and last_batch is None else landed
+            self._epochs[place], self._reached[place] = epoch, next_offset
+            landed = Landed(next_offset, Identity(cluster_id, topic_id), last_batches.get(place))
+            found[place] = None if next_offset == 0 else landed
         return found
 
     def start(self, cursor: Cursor[Any], place: Partition, start: Start, identity: Identity) -> None:
@@ -153,27 +171,44 @@ class Ownership:
         gap = {"topic": place.topic, "number": place.number, "from": start.gap.from_offset, "to": start.gap.to_offset}
         cursor.execute(_RECORD_GAP, {**gap, "reason": start.gap.reason})
         cursor.execute(_RESET, (start.offset, *identity, *place, self._epochs[place]))
+        self._reached[place] = start.offset
 
     def release(self, places: Iterable[Partition]) -> None:
         for place in places:
             self._epochs.pop(place, None)
+            self._reached.pop(place, None)
 
     def owns(self, topic: str, number: int) -> bool:
         return (topic, number) in self._epochs
 
     def advance(self, cursor: Cursor[Any], spans: list[Span]) -> None:
-        """The first statement of a batch: move the positions on, if this worker still owns them.
+        """The first statements of a batch: lock the positions and move them on, if this worker still owns them.
 
-        Raises Fenced where another worker took a partition meanwhile; nothing may be written then.
+        Raises Fenced where another worker took a partition meanwhile, or where the database has forgotten what had landed
+        (an older copy of it took over): nothing may be written then, and a new start reads again what is missing.
         """
-        epochs = [self._epochs.get(Partition(span.topic, span.partition), -1) for span in spans]
-        columns = zip(*((span.topic, span.partition, span.next_offset) for span in spans), strict=True)
-        cursor.execute(_ADVANCE, (*(list(column) for column in columns), epochs))
-        if len(cursor.fetchall()) != len(spans):
-            raise Fenced(
-                "another worker owns a partition of this batch now", "nothing: the other worker goes on from here"
-            )
+        topics, numbers = [span.topic for span in spans], [span.partition for span in spans]
+        cursor.execute(_LOCK, (topics, numbers))
+        found = {Partition(topic, number): (epoch, reached) for topic, number, epoch, reached in cursor.fetchall()}
+        for place in map(Partition, topics, numbers):
+            epoch, reached = found.get(place, (None, 0))
+            if epoch is None or epoch != self._epochs.get(place):
+                raise Fenced(
+                    f"another worker owns {place.topic}/{place.number} now", "nothing: that worker goes on from here"
+                )
+            if reached < self._reached[place]:
+                raise Fenced(
+                    f"the reporting database lost what had landed of {place.topic}/{place.number} after offset {reached}",
+                    "start the worker again: it reads from there",
+                )
+        cursor.execute(_ADVANCE, (topics, numbers, [span.next_offset for span in spans]))
         cursor.executemany(_RECORD_BATCH, [(*span[:4], _at(span.first_us), _at(span.last_us)) for span in spans])
+
+    def advanced(self, spans: list[Span]) -> None:
+        """The batch that advanced to here is committed."""
+        for span in spans:
+            place = Partition(span.topic, span.partition)
+            self._reached[place] = max(self._reached.get(place, 0), span.next_offset)
 
 
 def _at(time_us: int | None) -> Any:

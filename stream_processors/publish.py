@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from psycopg import Connection
 
 from clearsight.errors import Unavailable
@@ -87,6 +87,12 @@ class Publisher:
                 return
             except BufferError:
                 self._producer.poll(0.05)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE or "truncated" in event:
+                    raise
+                small = {name: None if name in _JSON else content for name, content in event.items()}
+                self._send(event_id, kind, {**small, "truncated": True})
+                return
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:

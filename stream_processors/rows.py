@@ -45,12 +45,10 @@ STATE_CHANGE = (
 )
 CLOUDWATCH_LOG = (
     "event_id, occurred_at, cloudwatch_id, ingested_at, log_group, log_stream, level, category, message, "
-    "error_type, error_message, stack, fingerprint, service, node, scenario_key, run_key, user_key, "
+    "error_type, error_message, stack, fingerprint, service, node, scenario_key, run_key, names_run, user_key, "
     "correlation_id, link, correlation_source, request_id, trace_id, attributes, redactions, flags, topic, "
     "kafka_partition, kafka_offset"
 )
-
-LOG_RUN = CLOUDWATCH_LOG.split(", ").index("run_key")
 
 Row = tuple[Any, ...]
 
@@ -159,6 +157,7 @@ def log_row(event: LogEvent, placed: Placed, user: int | None) -> Row:
         line.node,
         placed.scenario,
         placed.run,
+        line.run_id is not None,
         user,
         line.correlation_id,
         placed.link,
@@ -184,10 +183,5 @@ def _json(value: dict[str, Any]) -> str | None:
 
 
 def _partition_time(time_us: int) -> datetime:
-    """A time that came in a value, as the partitions can hold it; the far future is clamped to a fixed day."""
-    return from_us(clamp_us(time_us, _LATEST_US)[0])
-
-
-_LATEST_US = (
-    4_102_444_800_000_000 - 86_400_000_000
-)  # 2099-12-31: a lifecycle column may lie in the future, within reason
+    """A time that came in a value, as the partitions can hold it."""
+    return from_us(clamp_us(time_us))

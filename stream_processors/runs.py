@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg import Cursor
 
-from clearsight.instants import from_us
+from clearsight.instants import clamp_us, from_us
 from clearsight.mapping import Mapping
 from clearsight.runs import InputImage, LogCounts, inputs_at, run_state
 
@@ -24,9 +24,27 @@ WHERE (d.start_commit_lsn, d.start_lsn) >= (c.commit_lsn, c.lsn)
 """
 
 _NEWEST = """
-SELECT DISTINCT ON (run_key) run_key, coalesce(after, before), op = 'd'
-FROM rpt.fact_row_change WHERE run_key = ANY(%s) AND part = 'run'
-ORDER BY run_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, op = 'd'
+SELECT DISTINCT ON (run_key) run_key, image, deleted FROM (
+    SELECT run_key, coalesce(after, before) AS image, op = 'd' AS deleted, epoch, commit_lsn, lsn, total_order
+    FROM rpt.fact_row_change WHERE run_key = ANY(%(runs)s) AND part = 'run'
+    UNION ALL
+    SELECT r.run_key, s.image, false, s.epoch, -1, s.kafka_offset, 0
+    FROM rpt.dim_run r JOIN rpt.row_snapshot s ON s.part = 'run' AND s.row_key = r.run_id
+    WHERE r.run_key = ANY(%(runs)s)
+) known
+ORDER BY run_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, deleted
+"""
+
+_SUCCEEDED = """
+SELECT DISTINCT ON (run_key) run_key, commit_lsn, lsn FROM (
+    SELECT run_key, commit_lsn, lsn FROM rpt.fact_row_change
+    WHERE run_key = ANY(%(runs)s) AND part = 'run' AND after ->> %(status)s = ANY(%(succeeded)s)
+    UNION ALL
+    SELECT r.run_key, -1, -1
+    FROM rpt.dim_run r JOIN rpt.row_snapshot s ON s.part = 'run' AND s.row_key = r.run_id
+    WHERE r.run_key = ANY(%(runs)s) AND s.image ->> %(status)s = ANY(%(succeeded)s)
+) known
+ORDER BY run_key, commit_lsn, lsn
 """
 
 _FIRST = """
@@ -67,9 +85,8 @@ FROM (
     SELECT r.run_key, (
         SELECT g.run_key FROM rpt.fact_run_diagnostic g
         WHERE g.scenario_key = r.scenario_key AND g.outcome = 'succeeded' AND g.run_key <> r.run_key
-          AND (g.start_epoch, g.start_commit_lsn, g.start_lsn, g.start_total_order)
-              < (r.start_epoch, r.start_commit_lsn, r.start_lsn, r.start_total_order)
-        ORDER BY g.start_epoch DESC, g.start_commit_lsn DESC, g.start_lsn DESC, g.start_total_order DESC LIMIT 1) AS good
+          AND (g.succeeded_commit_lsn, g.succeeded_lsn) < (r.start_commit_lsn, r.start_lsn)
+        ORDER BY g.succeeded_commit_lsn DESC, g.succeeded_lsn DESC, g.run_key DESC LIMIT 1) AS good
     FROM rpt.fact_run_diagnostic r WHERE r.run_key = ANY(%s)
 ) found
 WHERE d.run_key = found.run_key AND d.last_good_run_key IS DISTINCT FROM found.good
@@ -97,6 +114,8 @@ _COLUMNS = {
     "error_message": "text",
     "failing_node": "text",
     "deleted": "boolean",
+    "succeeded_commit_lsn": "bigint",
+    "succeeded_lsn": "bigint",
 }
 _WRITE = f"""
 UPDATE rpt.fact_run_diagnostic d
@@ -147,11 +166,18 @@ def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Ite
     keys = sorted(set(runs))
     if not keys or mapping.run is None:
         return
-    newest = {run: (image, deleted) for run, image, deleted in _rows(cursor, _NEWEST, keys)}
+    named = {"runs": keys, "status": mapping.run.status, "succeeded": list(mapping.run.succeeded)}
+    newest = {run: (image, deleted) for run, image, deleted in cursor.execute(_NEWEST, named).fetchall()}
+    succeeded = {run: at for run, *at in cursor.execute(_SUCCEEDED, named).fetchall()}
     first = {row[0]: _First(*row[1:]) for row in _rows(cursor, _FIRST, keys)}
     counts = {row[0]: LogCounts(*row[1:]) for row in _rows(cursor, _LOGS, keys)}
     written = [
-        _row(run, first.get(run, _First()), counts.get(run, LogCounts()), *newest.get(run, (None, False)), mapping)
+        (
+            *_row(
+                run, first.get(run, _First()), counts.get(run, LogCounts()), *newest.get(run, (None, False)), mapping
+            ),
+            *succeeded.get(run, (None, None)),
+        )
         for run in keys
     ]
     cursor.execute(_WRITE.encode(), [list(column) for column in zip(*written, strict=True)])
@@ -164,10 +190,12 @@ def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Ite
 def _row(
     run: int, start: _First, logs: LogCounts, image: dict[str, Any] | None, deleted: bool, mapping: Mapping
 ) -> tuple[Any, ...]:
-    """The values of _COLUMNS."""
+    """The values of _COLUMNS, up to `deleted`."""
     assert mapping.run is not None
     state = run_state(image, mapping.run, logs, mapping.errors)
-    times = (None if time_us is None else from_us(time_us) for time_us in (state.started_us, state.finished_us))
+    times = (
+        None if time_us is None else from_us(clamp_us(time_us)) for time_us in (state.started_us, state.finished_us)
+    )
     failure = (state.duration_ms, state.category, state.error_type, state.error_message, state.failing_node)
     return run, *start, *logs[:3], state.status, state.outcome, *times, *failure, deleted
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from confluent_kafka import (
-    OFFSET_INVALID,
     Consumer,
     KafkaError,
     KafkaException,
@@ -26,7 +26,7 @@ from psycopg import Connection
 from clearsight.errors import LandingError, PositionLost, Unavailable
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
-from stream_processors.in_step import Progress, ahead
+from stream_processors.in_step import InStep
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
 from stream_processors.records import RawRecord
 
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _REQUEST_TIMEOUT_S = 10.0
 _LANDING_TIMEOUT_S = 120.0
 _IDLE_S = 0.25
+IN_STEP_LIMIT_S = 10.0
 
 
 class Source:
@@ -45,6 +46,7 @@ class Source:
         kafka: KafkaSettings,
         worker: WorkerSettings,
         topics: list[str],
+        rank: Callable[[str], int],
         ownership: Ownership,
         connect: Callable[[], Connection[Any]],
     ) -> None:
@@ -54,9 +56,8 @@ class Source:
         self._connect = connect
         self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
         self._consumer = Consumer(_options(kafka, worker))
-        self._read: dict[Partition, RawRecord] = {}
-        """The last record of each partition."""
-        self._paused: set[Partition] = set()
+        self._in_step = InStep(rank, worker.in_step_ms)
+        self._moved_at_s = time.monotonic()
         self._counting = threading.Lock()
         self._on_their_way = 0
         self._idle = threading.Event()
@@ -71,28 +72,45 @@ class Source:
             raise _unavailable(error.args[0]) from None
         missing = sorted(set(self._topics) - known.keys())
         if missing:
-            raise Unavailable(f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them")
+            raise Unavailable(
+                f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them"
+            )
 
     def open(self) -> None:
         """Join the group."""
         self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
 
     def poll(self) -> list[RawRecord]:
-        """Up to `batch_max_events` records of owned partitions: those that come within `batch_wait_ms` of the first.
-
-        [] after a quarter of a second without any.
+        """Up to `batch_max_events` records of owned partitions, in step; [] after a quarter of a second without any.
 
         Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
         """
-        first = self._consumer.poll(_IDLE_S)
+        limit = self._worker.batch_max_events
+        ready = self._in_step.take(limit, self._end)
+        self._read(limit, wait=not ready)
+        ready = ready or self._in_step.take(limit, self._end)
+        if ready or not self._in_step.waiting:
+            self._moved_at_s = time.monotonic()
+        elif time.monotonic() - self._moved_at_s > IN_STEP_LIMIT_S:
+            log.warning("a partition that has records gave none for %.0f s; the others go on", IN_STEP_LIMIT_S)
+            return self._in_step.take(limit, self._end, whatever=True)
+        return ready
+
+    def _read(self, limit: int, wait: bool) -> None:
+        """Read what has come; with `wait`, what comes within `batch_wait_ms` of the first."""
+        first = self._consumer.poll(_IDLE_S if wait else 0)
         if first is None:
-            return []
-        more = self._consumer.consume(self._worker.batch_max_events - 1, self._worker.batch_wait_ms / 1000)
-        messages = [first, *more]
-        records = [record for message in messages if (record := self._record(message)) is not None]
-        if records:
-            self._keep_in_step(records)
-        return records
+            return
+        more = self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000 if wait else 0)
+        for message in (first, *more):
+            record = self._record(message)
+            if record is not None:
+                self._in_step.add(record)
+        pause, resume = self._in_step.pauses()
+        if pause:
+            self._consumer.pause([TopicPartition(*place) for place in pause])
+        if resume:
+            self._consumer.resume([TopicPartition(*place) for place in resume])
 
     def landing(self) -> None:
         """A batch is on its way from here to its commit."""
@@ -158,20 +176,6 @@ class Source:
         appended_ms = message.timestamp()[1]
         return RawRecord(topic, partition, offset, appended_ms, _optional_bytes(key), _optional_bytes(value), headers)
 
-    def _keep_in_step(self, records: list[RawRecord]) -> None:
-        for record in records:
-            self._read[Partition(record.topic, record.partition)] = record
-        progress = {
-            place: Progress(record.appended_ms, self._end(place) > record.offset + 1)
-            for place, record in self._read.items()
-        }
-        wanted = ahead(progress, self._worker.in_step_ms)
-        if pause := wanted - self._paused:
-            self._consumer.pause([TopicPartition(*place) for place in pause])
-        if resume := self._paused - wanted:
-            self._consumer.resume([TopicPartition(*place) for place in resume])
-        self._paused = wanted
-
     def _end(self, place: Partition) -> int:
         _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
         return high
@@ -179,26 +183,34 @@ class Source:
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = [Partition(found.topic, found.partition) for found in partitions]
         identities = self._identities(places)
-        committed = {
-            Partition(found.topic, found.partition): found.offset
-            for found in consumer.committed(partitions, timeout=_REQUEST_TIMEOUT_S)
-        }
+        logs = self._logs(consumer, partitions)
         starts = []
         with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
             landed = self._ownership.take(cursor, identities)
             for place in places:
-                low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_REQUEST_TIMEOUT_S)
-                offset = committed[place] if committed[place] > OFFSET_INVALID and committed[place] >= 0 else None
-                start = start_of(landed[place], Log(low, high, offset), identities[place])
+                start = start_of(landed[place], logs[place], identities[place])
                 self._ownership.start(cursor, place, start, identities[place])
                 if start.gap:
                     log.warning("gap in %s/%d: %s", place.topic, place.number, start.gap.reason)
                 starts.append(TopicPartition(*place, start.offset))
+        first_time = [start for start in starts if logs[Partition(start.topic, start.partition)].committed is None]
+        if first_time:
+            # from here on "nothing committed" means that this group has landed nothing of it
+            consumer.commit(offsets=first_time, asynchronous=False)
+        for found in starts:
+            self._in_step.begin(Partition(found.topic, found.partition), found.offset)
         consumer.assign(starts)
-        self._read.clear()
-        self._paused.clear()
         self.assigned = True
         log.info("owns %d partitions", len(places))
+
+    def _logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Partition, Log]:
+        """What Kafka holds of each partition."""
+        found = {}
+        for place in consumer.committed(partitions, timeout=_REQUEST_TIMEOUT_S):
+            low, high = consumer.get_watermark_offsets(place, timeout=_REQUEST_TIMEOUT_S)
+            committed = place.offset if place.offset >= 0 else None
+            found[Partition(place.topic, place.partition)] = Log(low, high, committed)
+        return found
 
     def _revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._idle.wait(_LANDING_TIMEOUT_S):
@@ -208,9 +220,9 @@ class Source:
         self._lose(_consumer, partitions)
 
     def _lose(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._ownership.release(Partition(found.topic, found.partition) for found in partitions)
-        self._read.clear()
-        self._paused.clear()
+        places = [Partition(found.topic, found.partition) for found in partitions]
+        self._ownership.release(places)
+        self._in_step.drop(places)
 
     def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
         names = sorted({place.topic for place in places})

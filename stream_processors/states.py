@@ -24,15 +24,21 @@ WHERE f.how_known = 'snapshot' AND excluded.how_known <> 'snapshot'
 _TIMES = """
 WITH ordered AS (
     SELECT event_id, occurred_at, lag(to_state) OVER states AS state_before, lag(occurred_at) OVER states AS since
-    FROM rpt.fact_scenario_state_change WHERE scenario_key = ANY(%s)
+    FROM rpt.fact_scenario_state_change WHERE scenario_key = ANY(%(scenarios)s)
     WINDOW states AS (PARTITION BY scenario_key ORDER BY occurred_at, epoch, commit_lsn, lsn, event_id)
 )
-UPDATE rpt.fact_scenario_state_change f
-SET from_state = o.state_before, ms_in_state_before = (extract(epoch FROM o.occurred_at - o.since) * 1000)::bigint
-FROM ordered o
-WHERE f.event_id = o.event_id AND f.occurred_at = o.occurred_at
-  AND (f.from_state, f.ms_in_state_before) IS DISTINCT FROM
-      (o.state_before, (extract(epoch FROM o.occurred_at - o.since) * 1000)::bigint)
+, amended AS (
+    UPDATE rpt.fact_scenario_state_change f
+    SET from_state = o.state_before, ms_in_state_before = (extract(epoch FROM o.occurred_at - o.since) * 1000)::bigint,
+        revision = f.revision + CASE WHEN f.event_id = ANY(%(landed)s) THEN 0 ELSE 1 END
+    FROM ordered o
+    WHERE f.event_id = o.event_id AND f.occurred_at = o.occurred_at
+      AND (f.from_state, f.ms_in_state_before) IS DISTINCT FROM
+          (o.state_before, (extract(epoch FROM o.occurred_at - o.since) * 1000)::bigint)
+    RETURNING f.event_id, f.occurred_at
+)
+INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
+SELECT 'state_change', event_id, occurred_at FROM amended WHERE event_id <> ALL(%(landed)s)
 """
 
 
@@ -41,5 +47,5 @@ def land_transitions(cursor: Cursor[Any], rows: list[Row]) -> list[tuple[UUID, d
     if not rows:
         return []
     cursor.executemany(_UPSERT, rows)
-    cursor.execute(_TIMES, [sorted({row[2] for row in rows})])
+    cursor.execute(_TIMES, {"scenarios": sorted({row[2] for row in rows}), "landed": [row[0] for row in rows]})
     return [(row[0], row[1]) for row in rows]

@@ -6,27 +6,27 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
 import psycopg
 import stamina
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from psycopg import Connection
 from psycopg.types.json import set_json_loads
 
 from clearsight.errors import Unavailable
 from clearsight.events import Event, StreamPosition
 from clearsight.settings import Settings, required
-from clearsight.topics import TopicNames
+from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
 from stream_processors import deadline, marks
 from stream_processors.batch import Batch, Span
 from stream_processors.decode import Decoder
-from stream_processors.isolate import land_isolating
+from stream_processors.isolate import land_isolating, refuses_value
 from stream_processors.land import Landed, Landing
-from stream_processors.positions import Ownership
+from stream_processors.positions import UNPUBLISHED_BATCHES, Ownership
 from stream_processors.publish import Publisher
 from stream_processors.records import RawRecord
 from stream_processors.source import Source
@@ -34,9 +34,6 @@ from stream_processors.source import Source
 log = logging.getLogger(__name__)
 
 set_json_loads(orjson.loads)
-
-
-_UNPUBLISHED_BATCHES = 2
 
 
 class Worker:
@@ -54,10 +51,12 @@ class Worker:
         self._landing = Landing(self._connect, self._mapping, names, ownership)
         self._decode: Callable[[RawRecord], Event] = Decoder(self._mapping, names)
         consumed = names.consumed(self._mapping.tables())
-        self.source = Source(settings.kafka, settings.worker, consumed, ownership, self._connect)
+        self.source = Source(settings.kafka, settings.worker, consumed, names.rank, ownership, self._connect)
         self._publisher = Publisher(_producer(settings), names.audit)
         self._publishing: Connection[Any] | None = None
         self._publications: deque[Future[None]] = deque()
+        self._broken: BaseException | None = None
+        """Why publishing stopped: nothing after it may be published or committed."""
         self._publish_thread = ThreadPoolExecutor(1, "publishing")
         self._timing: Connection[Any] | None = None
         self._newest: StreamPosition | None = None
@@ -82,7 +81,7 @@ class Worker:
         Raises what Landing raises, Unavailable where the database stays away or an earlier batch could not be published.
         """
         try:
-            self._await_publications(_UNPUBLISHED_BATCHES)
+            self._await_publications(UNPUBLISHED_BATCHES)
             done = list(land_isolating(records, self._decode, self._land, self._settings.worker.undecodable_limit))
         except BaseException:
             self.source.gone()
@@ -92,14 +91,21 @@ class Worker:
         self._publications.append(self._publish_thread.submit(self._publish, done))
 
     def tick(self) -> None:
-        """Once a second: close what is overdue, publish what waits, and mark how far the stream has come."""
+        """Once a second: close what is overdue, publish what waits, and mark how far the stream has come.
+
+        Raises what publishing raised, also when no further batch comes.
+        """
+        if self._broken is not None:
+            raise self._broken
         try:
             connection = self._timing = _usable(self._timing, self._connect)
             deadline.close_overdue(connection, self._mapping, self._settings.worker.deadline_s)
             self._publish_thread.submit(self._publish_outbox).result()
             self._mark(connection)
-        except psycopg.OperationalError as error:
-            log.warning("the reporting database is away: %s", _first_line(error))
+        except (psycopg.Error, KafkaException, Unavailable) as error:
+            if isinstance(error, psycopg.Error) and not away(error):
+                raise
+            log.warning("not done this time, again in a second: %s", _first_line(error))
 
     def close(self) -> None:
         """Publish what has landed and leave the group. Nothing may be landing any more."""
@@ -113,18 +119,14 @@ class Worker:
 
     def _land(self, batch: Batch) -> Landed:
         try:
-            for attempt in stamina.retry_context(
-                on=psycopg.OperationalError,
-                attempts=None,
-                timeout=self._settings.worker.database_retry_s,
-                wait_initial=0.1,
-                wait_max=2.0,
-            ):
+            for attempt in self._while_away():
                 with attempt:
                     if attempt.num > 1:
                         log.warning("the reporting database is away; trying the batch again (attempt %d)", attempt.num)
                     return self._landing.land(batch)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not away(error):
+                raise
             raise Unavailable(
                 f"the reporting database stayed away: {_first_line(error)}", "start it; the worker goes on where it was"
             ) from None
@@ -137,19 +139,25 @@ class Worker:
 
     def _publish(self, done: list[tuple[Batch, Landed]]) -> None:
         try:
-            for attempt in stamina.retry_context(
-                on=psycopg.OperationalError, attempts=None, timeout=self._settings.worker.database_retry_s
-            ):
+            if self._broken is not None:
+                raise self._broken
+            for attempt in self._while_away():
                 with attempt:
                     connection = self._publishing = _usable(self._publishing, self._connect)
                     for _, landed in done:
                         self._publisher.landed(connection, landed)
                     if any(landed.amended for _, landed in done):
                         self._publisher.outbox(connection)
-        except BaseException:
+        except BaseException as error:
+            self._broken = error
             self.source.gone()
             raise
         self.source.landed(_furthest([span for batch, _ in done for span in batch.spans]))
+
+    def _while_away(self) -> Iterable[stamina.Attempt]:
+        """Attempts for as long as the reporting database may be away."""
+        limit_s = self._settings.worker.database_retry_s
+        return stamina.retry_context(on=away, attempts=None, timeout=limit_s, wait_initial=0.1, wait_max=2.0)
 
     def _publish_outbox(self) -> None:
         connection = self._publishing = _usable(self._publishing, self._connect)
@@ -170,16 +178,27 @@ class Worker:
         self._marked = newest.position
 
 
+_HAS_TRANSACTION_TIMEOUT = 170_000
+_TIMED_OUT = ("25P03", "25P04")  # idle_in_transaction_session_timeout, transaction_timeout
+
+
+def away(error: Exception) -> bool:
+    """Whether the database may do the same later; not where it refuses a value."""
+    if not isinstance(error, psycopg.Error) or refuses_value(error):
+        return False
+    return isinstance(error, psycopg.OperationalError) or error.sqlstate in _TIMED_OUT
+
+
 def connector(settings: Settings) -> Callable[[], Connection[Any]]:
     """Opens connections of clearsight_writer whose transactions cannot hang: a frozen worker must not block the next."""
     dsn = required(settings.report.writer_dsn, "report.writer_dsn")
     options = (
-        "-c timezone=UTC -c idle_in_transaction_session_timeout=15s -c transaction_timeout=60s"
+        "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
         " -c synchronous_commit=on -c application_name=clearsight-worker"
     )
 
     def connect() -> Connection[Any]:
-        return psycopg.connect(
+        connection = psycopg.connect(
             dsn,
             autocommit=True,
             options=options,
@@ -188,6 +207,10 @@ def connector(settings: Settings) -> Callable[[], Connection[Any]]:
             keepalives_interval=2,
             keepalives_count=3,
         )
+
+        if connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT:
+            connection.execute("SET transaction_timeout = '60s'")
+        return connection
 
     return connect
 
@@ -200,6 +223,7 @@ def _producer(settings: Settings) -> Producer:
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 20,
+            "message.max.bytes": AUDIT_MAX_BYTES,
             "logger": log,
         }
     )

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
+    ScalarSelect,
     Select,
     Subquery,
     Table,
@@ -74,11 +76,10 @@ def _watermarks_statement() -> Select[Any]:
     )
 
 
-def _joinable_lines() -> Subquery:
-    """Pending lines that may still be joined, apart from those of requests that changed nothing."""
-    line = fact_cloudwatch_log.c
-    since = line.occurred_at > bindparam("joinable_after", type_=DateTime(timezone=True))
-    return select(line.occurred_at).where(line.link == "pending", since).limit(COUNT_LIMIT).subquery()
+def _oldest(fact: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
+    """Of all that are pending, not of the first that are counted; read from the end of a partial index."""
+    pending = select(fact.c.occurred_at).where(fact.c.link == "pending", *conditions)
+    return pending.order_by(fact.c.occurred_at).limit(1).scalar_subquery()
 
 
 def _waiting(fact: Table, link: str) -> Subquery:
@@ -87,14 +88,16 @@ def _waiting(fact: Table, link: str) -> Subquery:
 
 def _counts_statement() -> Select[Any]:
     changes, logs = _waiting(fact_row_change, "pending"), _waiting(fact_cloudwatch_log, "pending")
-    unlinked, joinable = _waiting(fact_row_change, "unlinked"), _joinable_lines()
+    unlinked = _waiting(fact_row_change, "unlinked")
+    # earlier lines belong to requests that changed nothing
+    joinable = fact_cloudwatch_log.c.occurred_at > bindparam("joinable_after", type_=DateTime(timezone=True))
     letters = select(dead_letter.c.dead_letter_id).limit(COUNT_LIMIT).subquery()
     return select(
         func.now().label("now"),
         select(func.count()).select_from(changes).scalar_subquery().label("pending_changes"),
-        select(func.min(changes.c.occurred_at)).scalar_subquery().label("changes_since"),
+        _oldest(fact_row_change).label("changes_since"),
         select(func.count()).select_from(logs).scalar_subquery().label("pending_logs"),
-        select(func.min(joinable.c.occurred_at)).scalar_subquery().label("logs_since"),
+        _oldest(fact_cloudwatch_log, joinable).label("logs_since"),
         select(func.count()).select_from(unlinked).scalar_subquery().label("unlinked"),
         select(func.count()).select_from(letters).scalar_subquery().label("dead_letters"),
     )

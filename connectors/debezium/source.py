@@ -15,16 +15,20 @@ from clearsight.settings import SourceSettings, required
 _CONNECT_TIMEOUT_S = 10
 
 
-def preparation(source: SourceSettings, tables: tuple[str, ...], database: str, has: _Present) -> list[sql.Composed]:
-    """The SQL that prepares a source, for its administrator; see `clearsight register --print-sql`."""
+def preparation(
+    source: SourceSettings, tables: tuple[str, ...], database: str, has: _Present, password: str
+) -> list[sql.Composed]:
+    """The SQL that prepares a source, for its administrator; see `clearsight register --print-sql`.
+
+    `password` is that of the connector's role, best as a SCRAM verifier: statements are logged by many servers.
+    """
     role, publication = sql.Identifier(source.role), sql.Identifier(source.publication)
     names = sql.SQL(", ").join(_name(table) for table in tables)
     schemas = sql.SQL(", ").join(sql.Identifier(schema) for schema in sorted({table.split(".")[0] for table in tables}))
-    password = sql.Literal(_password(source))
     return [
         sql.SQL(
             "{verb} ROLE {role} WITH LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}"
-        ).format(verb=sql.SQL("ALTER" if has.role else "CREATE"), role=role, password=password),
+        ).format(verb=sql.SQL("ALTER" if has.role else "CREATE"), role=role, password=sql.Literal(password)),
         sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), role),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schemas, role),
         sql.SQL("GRANT SELECT ON {} TO {}").format(names, role),
@@ -45,8 +49,8 @@ class _Present:
 
 def preparation_text(source: SourceSettings, tables: tuple[str, ...]) -> str:
     """The SQL as text, with a place for the password instead of it."""
-    shown = source.model_copy(update={"dsn": None})
-    return "".join(f"{statement.as_string()};\n" for statement in preparation(shown, tables, "<database>", _Present()))
+    statements = preparation(source, tables, "<database>", _Present(), "<password>")
+    return "".join(f"{statement.as_string()};\n" for statement in statements)
 
 
 def prepare(source: SourceSettings, mapping: Mapping) -> None:
@@ -62,7 +66,8 @@ def prepare(source: SourceSettings, mapping: Mapping) -> None:
             publication=_exists(connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", source.publication),
         )
         with connection.transaction():
-            for statement in preparation(source, mapping.tables(), connection.info.dbname, has):
+            database, verifier = connection.info.dbname, _verifier(connection, source)
+            for statement in preparation(source, mapping.tables(), database, has, verifier):
                 connection.execute(statement)
 
 
@@ -70,6 +75,15 @@ def check_source(source: SourceSettings, mapping: Mapping) -> None:
     """Check the source with the connector's own role. Raises as `prepare` does."""
     with _connect(required(source.dsn, "source.dsn")) as connection:
         check(connection, mapping)
+        partial = connection.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE oid = ANY(%s::regclass[]) AND relreplident <> 'f'",
+            [[_name(table).as_string(connection) for table in mapping.tables()]],
+        ).fetchall()
+        if partial:
+            raise SourceError(
+                f"{partial[0][0]} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
+                f"run ALTER TABLE {partial[0][0]} REPLICA IDENTITY FULL on the source, or `clearsight register --prepare`",
+            )
 
 
 def check(connection: Connection[Any], mapping: Mapping) -> None:
@@ -128,7 +142,8 @@ def _name(table: str) -> sql.Identifier:
     return sql.Identifier(*table.split("."))
 
 
-def _password(source: SourceSettings) -> str:
-    if source.dsn is None:
-        return "<password>"
-    return str(conninfo_to_dict(source.dsn.get_secret_value()).get("password", ""))
+def _verifier(connection: Connection[Any], source: SourceSettings) -> str:
+    """What PostgreSQL keeps of the password in source.dsn."""
+    password = str(conninfo_to_dict(required(source.dsn, "source.dsn")).get("password", ""))
+    made = connection.pgconn.encrypt_password(password.encode(), source.role.encode(), b"scram-sha-256")
+    return made.decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from sql.models.base import METADATA, Instant
@@ -48,7 +48,7 @@ dead_letter = Table(
     Column("attempts", Integer, nullable=False, server_default=text("1")),
     Column("first_seen_at", Instant, nullable=False, server_default=text("now()")),
     Column("last_seen_at", Instant, nullable=False, server_default=text("now()")),
-    UniqueConstraint("topic", "kafka_partition", "kafka_offset"),
+    Index("ux_dead_letter_record", "topic", "kafka_partition", "kafka_offset", text("md5(record_value)"), unique=True),
 )
 
 gap = Table(

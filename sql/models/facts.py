@@ -21,7 +21,7 @@ PARTITIONED = ("fact_row_change", "fact_user_action", "fact_scenario_state_chang
 
 _BY_MONTH = "RANGE (occurred_at)"
 _PENDING = text("link = 'pending'")
-_UNJOINED = text("link IN ('pending', 'unlinked')")
+_UNJOINED = text("(link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL))")
 
 fact_row_change = Table(
     "fact_row_change",
@@ -50,7 +50,7 @@ fact_row_change = Table(
     Index("ix_row_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_row_change_correlation", "correlation_id", postgresql_where=text("correlation_id IS NOT NULL")),
     Index("ix_row_change_run", "run_key", postgresql_where=text("run_key IS NOT NULL")),
-    Index("ix_row_change_pending", "landed_at", postgresql_where=_PENDING),
+    Index("ix_row_change_pending", "occurred_at", "landed_at", postgresql_where=_PENDING),
     Index("ix_row_change_unjoined", "tx_id", "occurred_at", postgresql_where=_UNJOINED),
     postgresql_partition_by=_BY_MONTH,
 )
@@ -126,6 +126,8 @@ fact_run_diagnostic = Table(
     Column("start_commit_lsn", BigInteger),
     Column("start_lsn", BigInteger),
     Column("start_total_order", BigInteger),
+    Column("succeeded_commit_lsn", BigInteger),
+    Column("succeeded_lsn", BigInteger),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("revision", Integer, nullable=False, server_default=text("0")),
     Index("ix_run_diagnostic_scenario", "scenario_key", "start_commit_lsn"),
@@ -152,6 +154,7 @@ fact_cloudwatch_log = Table(
     Column("node", Text),
     scenario_key(),
     run_key(),
+    Column("names_run", Boolean, nullable=False, server_default=text("false")),
     user_key(),
     *joined(),
     Column("correlation_source", Text, nullable=False),
@@ -164,7 +167,7 @@ fact_cloudwatch_log = Table(
     landed_at(),
     Index("ix_log_scenario", "scenario_key", "occurred_at", postgresql_where=text("scenario_key IS NOT NULL")),
     Index("ix_log_correlation", "correlation_id", "occurred_at", postgresql_where=text("correlation_id IS NOT NULL")),
-    Index("ix_log_pending", "landed_at", postgresql_where=_PENDING),
+    Index("ix_log_pending", "occurred_at", "landed_at", postgresql_where=_PENDING),
     Index("ix_log_run", "run_key", "occurred_at", postgresql_where=text("run_key IS NOT NULL")),
     postgresql_partition_by=_BY_MONTH,
 )

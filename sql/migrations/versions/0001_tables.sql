@@ -59,9 +59,11 @@ CREATE TABLE rpt.dead_letter (
     attempts INTEGER DEFAULT 1 NOT NULL,
     first_seen_at TIMESTAMPTZ DEFAULT now() NOT NULL,
     last_seen_at TIMESTAMPTZ DEFAULT now() NOT NULL,
-    PRIMARY KEY (dead_letter_id),
-    UNIQUE (topic, kafka_partition, kafka_offset)
+    PRIMARY KEY (dead_letter_id)
 );
+
+-- by content too: a recreated topic has other records at the same offsets
+CREATE UNIQUE INDEX ux_dead_letter_record ON rpt.dead_letter (topic, kafka_partition, kafka_offset, md5(record_value));
 
 CREATE TABLE rpt.dim_date (
     date DATE NOT NULL,
@@ -196,7 +198,7 @@ CREATE TABLE rpt.fact_scenario_state_change (
 
 CREATE INDEX ix_state_change_correlation ON rpt.fact_scenario_state_change (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX ix_state_change_scenario ON rpt.fact_scenario_state_change (scenario_key, occurred_at);
-CREATE INDEX ix_state_change_unjoined ON rpt.fact_scenario_state_change (tx_id, committed_at) WHERE link IN ('pending', 'unlinked');
+CREATE INDEX ix_state_change_unjoined ON rpt.fact_scenario_state_change (tx_id, committed_at) WHERE (link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL));
 
 CREATE TABLE rpt.fact_cloudwatch_log (
     event_id UUID NOT NULL,
@@ -216,6 +218,7 @@ CREATE TABLE rpt.fact_cloudwatch_log (
     node TEXT,
     scenario_key BIGINT,
     run_key BIGINT,
+    names_run BOOLEAN DEFAULT false NOT NULL,
     user_key BIGINT,
     correlation_id TEXT,
     link TEXT NOT NULL,
@@ -238,7 +241,7 @@ CREATE TABLE rpt.fact_cloudwatch_log (
  PARTITION BY RANGE (occurred_at);
 
 CREATE INDEX ix_log_correlation ON rpt.fact_cloudwatch_log (correlation_id, occurred_at) WHERE correlation_id IS NOT NULL;
-CREATE INDEX ix_log_pending ON rpt.fact_cloudwatch_log (landed_at) WHERE link = 'pending';
+CREATE INDEX ix_log_pending ON rpt.fact_cloudwatch_log (occurred_at, landed_at) WHERE link = 'pending';
 CREATE INDEX ix_log_run ON rpt.fact_cloudwatch_log (run_key, occurred_at) WHERE run_key IS NOT NULL;
 CREATE INDEX ix_log_scenario ON rpt.fact_cloudwatch_log (scenario_key, occurred_at) WHERE scenario_key IS NOT NULL;
 
@@ -279,10 +282,10 @@ CREATE TABLE rpt.fact_row_change (
  PARTITION BY RANGE (occurred_at);
 
 CREATE INDEX ix_row_change_correlation ON rpt.fact_row_change (correlation_id) WHERE correlation_id IS NOT NULL;
-CREATE INDEX ix_row_change_pending ON rpt.fact_row_change (landed_at) WHERE link = 'pending';
+CREATE INDEX ix_row_change_pending ON rpt.fact_row_change (occurred_at, landed_at) WHERE link = 'pending';
 CREATE INDEX ix_row_change_run ON rpt.fact_row_change (run_key) WHERE run_key IS NOT NULL;
 CREATE INDEX ix_row_change_scenario ON rpt.fact_row_change (scenario_key, occurred_at);
-CREATE INDEX ix_row_change_unjoined ON rpt.fact_row_change (tx_id, occurred_at) WHERE link IN ('pending', 'unlinked');
+CREATE INDEX ix_row_change_unjoined ON rpt.fact_row_change (tx_id, occurred_at) WHERE (link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL));
 
 CREATE TABLE rpt.fact_run_diagnostic (
     run_key BIGINT NOT NULL,
@@ -307,6 +310,8 @@ CREATE TABLE rpt.fact_run_diagnostic (
     start_commit_lsn BIGINT,
     start_lsn BIGINT,
     start_total_order BIGINT,
+    succeeded_commit_lsn BIGINT,
+    succeeded_lsn BIGINT,
     deleted BOOLEAN DEFAULT false NOT NULL,
     revision INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (run_key),
@@ -347,5 +352,5 @@ CREATE TABLE rpt.fact_user_action (
 
 CREATE INDEX ix_user_action_correlation ON rpt.fact_user_action (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX ix_user_action_scenario ON rpt.fact_user_action (scenario_key, occurred_at);
-CREATE INDEX ix_user_action_unjoined ON rpt.fact_user_action (tx_id, occurred_at) WHERE link IN ('pending', 'unlinked');
+CREATE INDEX ix_user_action_unjoined ON rpt.fact_user_action (tx_id, occurred_at) WHERE (link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL));
 CREATE INDEX ix_user_action_user ON rpt.fact_user_action (user_key, occurred_at);

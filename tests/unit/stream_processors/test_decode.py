@@ -22,6 +22,7 @@ from clearsight.events import (
     StreamPosition,
     TransactionKey,
 )
+from clearsight.instants import EARLIEST_US
 from clearsight.logline import LogError
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
 from stream_processors.decode import Decoder
@@ -137,7 +138,8 @@ def test_a_truncate_has_no_row() -> None:
 def test_a_time_of_year_1_is_clamped_and_says_so() -> None:
     change = decode_value(change_value(source__ts_us=-62_135_596_800_000_000))
     assert isinstance(change, RowChange)
-    assert change.flags == ("clamped",)
+    assert change.flags == ("odd_time",)
+    assert change.occurred_us == EARLIEST_US
 
 
 def message(prefix: str, content: Any, **source: Any) -> dict[str, Any]:
@@ -163,6 +165,16 @@ def message(prefix: str, content: Any, **source: Any) -> dict[str, Any]:
         ({"status": "END", "id": "x", "ts_ms": 1}, NAMES.transaction, "not txId:lsn"),
         ({"event_id": "1"}, NAMES.logs, "missing"),
         ("\x00", NAMES.logs, "NUL"),
+        ("\\\x00", NAMES.logs, "NUL"),
+        (change_value(source__sequence='["x","1"]'), "clearsight.forecast.inputs", "invalid literal"),
+        (message("clearsight", "ä"), NAMES.message, "ASCII"),
+        (
+            message("clearsight", base64.b64encode(b'{"correlation_id":"c","user":"' + b"u" * 600 + b'"}').decode()),
+            NAMES.message,
+            "512",
+        ),
+        (change_value(after__input_id=""), "clearsight.forecast.inputs", "empty key"),
+        (change_value(after__scenario_id="s" * 600), "clearsight.forecast.inputs", "512"),
     ],
 )
 def test_what_cannot_be_decoded_says_why(value: Any, topic: str, reason: str) -> None:
@@ -170,6 +182,11 @@ def test_what_cannot_be_decoded_says_why(value: Any, topic: str, reason: str) ->
     assert isinstance(event, Rejected)
     assert reason in event.reason
     assert (event.at.topic, event.at.partition, event.at.offset) == (topic, 0, 7)
+
+
+def test_an_escaped_backslash_before_u0000_is_only_text() -> None:
+    change = decode_value(change_value(after__name="\\u0000"))
+    assert isinstance(change, RowChange)
 
 
 def test_tombstones_begins_and_others_messages_pass() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_processors.in_step import Progress, ahead
-from stream_processors.positions import Identity, Landed, Log, Partition, start_of
+from stream_processors.positions import Identity, Landed, Log, start_of
 
 pytestmark = pytest.mark.unit
 
@@ -48,17 +47,3 @@ def test_whatever_is_not_read_again_and_has_not_landed_is_a_gap(landed: Landed |
     assert log.low <= start.offset <= max(log.high, log.low)
     reached = landed.next_offset if landed and landed.identity == HERE else 0
     assert start.offset <= reached or start.gap is not None
-
-
-def test_a_partition_far_ahead_waits_for_the_slowest_that_has_more() -> None:
-    slow, fast, idle = (Partition("t", number) for number in range(3))
-    progress = {slow: Progress(1_000, True), fast: Progress(9_000, True), idle: Progress(500, False)}
-    assert ahead(progress, 2_000) == {fast}
-    assert ahead({**progress, slow: Progress(1_000, False)}, 2_000) == set()
-
-
-@given(st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 10_000), st.booleans())))
-def test_reading_always_goes_on(found: dict[int, tuple[int, bool]]) -> None:
-    progress = {Partition("t", number): Progress(*state) for number, state in found.items()}
-    more = {place for place, state in progress.items() if state.has_more}
-    assert not more or more - ahead(progress, 100)

@@ -1,0 +1,116 @@
+"""Contexts before rows, rows before log lines, each partition in order, and everything in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kit.debezium import NAMES
+
+from stream_processors.in_step import FULL, SLACK_MS, InStep
+from stream_processors.positions import Partition
+from stream_processors.records import RawRecord
+
+pytestmark = pytest.mark.unit
+
+ROWS = NAMES.change("forecast.inputs")
+TOPICS = (NAMES.message, ROWS, NAMES.logs)
+
+
+def record(topic: str, offset: int, appended_ms: int, partition: int = 0) -> RawRecord:
+    return RawRecord(topic, partition, offset, appended_ms, None, b"")
+
+
+def in_step_of(*places: tuple[str, int]) -> InStep:
+    made = InStep(NAMES.rank, 2_000)
+    for topic, number in places:
+        made.begin(Partition(topic, number), 0)
+    return made
+
+
+def ends_of(rows: int, contexts: int = 10) -> Callable[[Partition], int]:
+    return lambda place: {ROWS: rows, NAMES.message: contexts}.get(place.topic, 0)
+
+
+def test_a_partition_of_which_nothing_came_yet_holds_the_others_back() -> None:
+    in_step = in_step_of((NAMES.message, 0), (ROWS, 0))
+    in_step.add(record(ROWS, 0, 900))
+    assert in_step.take(10, ends_of(rows=1)) == []
+    assert in_step.waiting
+    assert len(in_step.take(10, ends_of(rows=1), whatever=True)) == 1
+
+
+def test_rows_wait_for_contexts_that_are_still_to_be_read() -> None:
+    in_step = in_step_of(*((topic, 0) for topic in TOPICS))
+    in_step.add(record(NAMES.message, 0, 1_000))
+    for offset in range(5):
+        in_step.add(record(ROWS, offset, 900 + offset * 100))
+    more_contexts = in_step.take(100, ends_of(rows=10))
+    assert [found.appended_ms for found in more_contexts if found.topic == ROWS] == []
+    in_step.add(record(NAMES.message, 1, 1_000 + SLACK_MS))
+    assert [found.appended_ms for found in in_step.take(100, ends_of(rows=10)) if found.topic == ROWS] == [900, 1_000]
+
+
+def test_a_partition_that_is_caught_up_holds_nobody_back() -> None:
+    in_step = in_step_of(*((topic, 0) for topic in TOPICS))
+    in_step.add(record(NAMES.message, 0, 1_000))
+    in_step.add(record(ROWS, 0, 9_000))
+    in_step.add(record(NAMES.logs, 0, 9_500))
+    assert len(in_step.take(100, lambda place: 1)) == 3
+
+
+def test_what_is_full_is_paused_and_read_again_when_there_is_room() -> None:
+    in_step = in_step_of(*((topic, 0) for topic in TOPICS))
+    in_step.add(record(NAMES.message, 0, 0))
+    for offset in range(FULL):
+        in_step.add(record(ROWS, offset, 5_000))
+    assert in_step.pauses() == ({Partition(ROWS, 0)}, set())
+    assert [found.topic for found in in_step.take(FULL, ends_of(rows=FULL + 1))] == [NAMES.message]
+    in_step.add(record(NAMES.message, 1, 9_000))
+    assert len(in_step.take(FULL, ends_of(rows=FULL + 1))) == FULL
+    assert in_step.pauses() == (set(), {Partition(ROWS, 0)})
+
+
+def test_dropped_partitions_are_forgotten() -> None:
+    in_step = in_step_of(*((topic, 0) for topic in TOPICS))
+    in_step.add(record(ROWS, 0, 1))
+    in_step.drop([Partition(ROWS, 0)])
+    assert in_step.take(10, ends_of(rows=10)) == []
+
+
+arrivals = st.lists(st.tuples(st.sampled_from(TOPICS), st.integers(0, 2), st.integers(0, 5_000)), max_size=60)
+
+
+@given(arrivals, st.lists(st.integers(0, 20), max_size=20), st.integers(1, 7))
+def test_everything_is_taken_once_and_in_order_of_its_partition(
+    found: list[tuple[str, int, int]], chunks: list[int], at_most: int
+) -> None:
+    logs: dict[Partition, list[RawRecord]] = {}
+    for topic, number, appended_ms in found:
+        log = logs.setdefault(Partition(topic, number), [])
+        time_ms = max(appended_ms, log[-1].appended_ms if log else 0)
+        log.append(record(topic, len(log), time_ms, number))
+    unread = {place: list(log) for place, log in logs.items()}
+    in_step, taken = in_step_of(*logs), []
+
+    def end_of(place: Partition) -> int:
+        return len(logs[place])
+
+    for step, chunk in enumerate([*chunks, *[20] * 30]):
+        places = sorted(place for place, log in unread.items() if log)
+        if places:
+            place = places[step % len(places)]
+            for _ in range(min(chunk, len(unread[place]))):
+                in_step.add(unread[place].pop(0))
+        taken += in_step.take(at_most, end_of)
+    while more := in_step.take(at_most, end_of):
+        taken += more
+    if any(unread.values()):
+        return  # not read to the end: nothing to claim
+    assert sorted(taken, key=lambda one: (one.topic, one.partition, one.offset)) == [
+        one for place in sorted(logs) for one in logs[place]
+    ]
+    for place, log in logs.items():
+        assert [one for one in taken if Partition(one.topic, one.partition) == place] == log
