@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit check format lock bench clean venv
+.PHONY: help demo test test-unit check format lock bench bench-landing clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,9 +49,11 @@ lock: ## renew the locks from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	echo uv | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" - -o requirements-uv.lock
 
-bench: $(STAMP) ## every benchmark; figures go to bench-results/
-	$(RUN)/python -m pytest tests/bench -m "" -s
+bench: bench-landing ## every benchmark; figures go to bench-results/
+
+bench-landing: $(STAMP) ## how fast a full topic lands
+	$(RUN)/python tests/bench/landing.py
 
 clean: ## stop the stack, remove its data, .venv and caches
 	-@test -x $(RUN)/clearsight && $(RUN)/clearsight down --purge
-	rm -rf .venv .uv .clearsight .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf .venv .uv .clearsight .clearsight-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

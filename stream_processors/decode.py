@@ -39,6 +39,7 @@ from stream_processors.records import RawRecord
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
 CONTEXT_PREFIX = "clearsight"
 MAX_CORRELATION_CHARS = 256
+_ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
 MAX_ID_CHARS = 512
@@ -118,7 +119,7 @@ class Decoder:
         """The event of a record. Never raises: what cannot be decoded is Rejected with its reason."""
         if record.value is None:
             return Passed(at=record.at, why="tombstone")
-        if _NUL.search(record.value):
+        if _ESCAPED_NUL in record.value and _NUL.search(record.value):
             return Rejected(at=record.at, reason="contains the character NUL, which PostgreSQL cannot store")
         try:
             return self._by_topic.get(record.topic, self._change)(record, record.value)
