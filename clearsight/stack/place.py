@@ -69,13 +69,18 @@ def _system_lock() -> Iterator[None]:
         yield
 
 
+def _with_administrators_commands() -> dict[str, str]:
+    """A shell that became root without logging in has no sbin in its PATH."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+
+
 def _account(site: Site) -> Account:
     with contextlib.suppress(KeyError):
         entry = pwd.getpwnam(SYSTEM_USER)
         return Account(entry.pw_uid, entry.pw_gid)
     command = ["useradd", "--system", "--user-group", "--home-dir", str(SYSTEM_ROOT), "--no-create-home", SYSTEM_USER]
     try:
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, env=_with_administrators_commands())
     except (OSError, subprocess.CalledProcessError) as error:
         raise StackError(
             f"PostgreSQL does not run as root and the system user {SYSTEM_USER!r} cannot be created",
@@ -144,4 +149,5 @@ def purge(site: Site) -> None:
         created_here = (SYSTEM_ROOT / USER_CREATED).exists()
         shutil.rmtree(SYSTEM_ROOT, ignore_errors=True)
         if created_here:
-            subprocess.run(["userdel", SYSTEM_USER], check=False, capture_output=True)  # noqa: S607
+            command = ["userdel", SYSTEM_USER]
+            subprocess.run(command, check=False, capture_output=True, env=_with_administrators_commands())
