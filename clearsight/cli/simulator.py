@@ -11,13 +11,14 @@ import typer
 def register(app: typer.Typer) -> None:
     @app.command()
     def simulator(
-        port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)],
+        port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)],
         ledger: Annotated[
             Path | None,
             typer.Option(help="File of accepted lines, read again after a restart.", show_default="in .clearsight"),
         ] = None,
         profile: Annotated[str, typer.Option(help="How the service behaves.")] = "calm",
         seed: Annotated[int, typer.Option(help="Lags and empty pages follow from it.")] = 1,
+        host: Annotated[str, typer.Option(help="Address to listen on; in a container 0.0.0.0.")] = "127.0.0.1",
     ) -> None:
         """Serve CloudWatch Logs' protocol to unmodified boto3.
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
         cloudwatch = load_settings().cloudwatch
         serve(
+            host,
             port,
             ledger or home() / "cloudwatch" / "ledger.jsonl",
             profile_named(profile),

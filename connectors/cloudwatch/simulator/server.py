@@ -23,7 +23,6 @@ from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import Profile
 from connectors.cloudwatch.simulator.service import Simulator
 
-HOST = "127.0.0.1"
 CONTENT_TYPE = "application/x-amz-json-1.1"
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
 
@@ -59,15 +58,17 @@ def _json(body: object) -> Response:
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-def serve(port: int, ledger_path: Path, profile: Profile, *, seed: int, account_id: str, region: str) -> None:
-    """Serve on 127.0.0.1 until SIGTERM or SIGINT. Raises StackError for a taken port or a broken ledger."""
-    listener = _listen(port)
+def serve(
+    host: str, port: int, ledger_path: Path, profile: Profile, *, seed: int, account_id: str, region: str
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StackError for a taken port or a broken ledger."""
+    listener = _listen(host, port)
     ledger = Ledger(ledger_path)
     simulator = Simulator(ledger, _now_ms, profile=profile, seed=seed, account_id=account_id, region=region)
     signal.signal(signal.SIGTERM, _stopped)
     config = uvicorn.Config(
         application(simulator),
-        host="127.0.0.1",
+        host=host,
         port=port,
         access_log=False,
         log_level="warning",
@@ -79,11 +80,11 @@ def serve(port: int, ledger_path: Path, profile: Profile, *, seed: int, account_
         ledger.close()
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise StackError(f"port {port} cannot be used: {error.strerror}", "choose another --port") from None
