@@ -92,6 +92,7 @@ def create_app(settings: Settings) -> AuditApp:
 
         def __post_init__(self) -> None:
             self.pumped = asyncio.Event()
+            self.pumped.set()
 
         async def on_start(self) -> None:
             app.flow_control.resume()  # else a put on the channel waits for ever
@@ -106,6 +107,7 @@ def create_app(settings: Settings) -> AuditApp:
 
         @faust.Service.task  # type: ignore[untyped-decorator]
         async def pump(self) -> None:
+            self.pumped.clear()
             try:
                 await _pump(self, worker, lane, reading)
             except Exception as error:

@@ -37,7 +37,7 @@ def figures(product: Product) -> Any:
     for part in ("worker", "forwarder"):
         product.kill(part)
     product.run("up")
-    time.sleep(3)  # spread the kills over the traffic: another worker batch must be under way
+    await_landing(product, 3500)
     product.kill("worker")
     product.run("up")
     output, _ = demo.communicate(timeout=400)

@@ -107,8 +107,10 @@ def test_an_undecodable_record_is_kept_and_the_rest_goes_on(running: Product, se
 def test_the_databases_killed_in_the_middle(running: Product, settings: Settings) -> None:
     """Source and reporting database at once: worker, connector and API go on by themselves when they are back."""
     worker, api = running.pid("worker"), running.pid("api")
+    log = running.home / "logs" / "worker.log"
+    read = log.stat().st_size
     running.kill("postgres")
-    time.sleep(3)  # long enough for everybody to notice
+    until(lambda: "again" in log.read_text()[read:], "the worker noticed")
     running.run("up")
     incident = json.loads(running.run("demo", "break", "validation", "--seed", "42", "--json"))
     assert explained(running, settings, incident["run_id"]) == incident["seeded_cause"]
