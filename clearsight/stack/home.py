@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from clearsight.errors import StackError
 from clearsight.settings import STACK_FILE
+from clearsight.stack.state import NEW_STATE
 
 LOCK_FILE = "lock"
 OWN = {LOCK_FILE, STACK_FILE, "logs", "run", "postgres", "kafka", "connect", "cloudwatch"}
@@ -46,8 +47,14 @@ def make(home: Path) -> None:
 
 
 def _foreign(home: Path) -> str:
-    """The first entry that no program of ours makes; reports (*.json) may be there before the first start."""
-    return next((path.name for path in sorted(home.iterdir()) if path.name not in OWN and path.suffix != ".json"), "")
+    """The first entry that no program of ours makes; reports (*.json) may be there before the first start, and the state
+    that another `up` is just writing.
+    """
+    names = (path.name for path in sorted(home.iterdir()))
+    foreign = (
+        name for name in names if name not in OWN and not name.endswith(".json") and not name.startswith(NEW_STATE)
+    )
+    return next(foreign, "")
 
 
 def _not_writable(home: Path, error: OSError) -> StackError:

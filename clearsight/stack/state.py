@@ -20,6 +20,9 @@ from clearsight.settings import STACK_FILE
 HOST = "127.0.0.1"
 SOURCE_DATABASE = "source"
 REPORT_DATABASE = "report"
+NEW_STATE = f".{STACK_FILE}."
+"""How the name of a state begins that is being written."""
+
 ROLES = (
     "postgres",
     "forecast_app",
@@ -100,7 +103,7 @@ def load(home: Path) -> StackState:
 
 def save(home: Path, state: StackState) -> None:
     """Replace the file in one step; a reader sees the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=home, prefix=f".{STACK_FILE}.")
+    handle, name = tempfile.mkstemp(dir=home, prefix=NEW_STATE)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(state), indent=2))

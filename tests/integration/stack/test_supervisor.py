@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,8 +157,10 @@ def test_a_reused_pid_is_left_alone(home: Path) -> None:
 
 
 UP_IN_A_PROCESS = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 from clearsight.stack.supervisor import Stack
 from tests.integration.stack.conftest import service
 slow = "until test -e {0}/go; do sleep 0.05; done; touch {0}/run/base.ready; exec sleep 600".format(sys.argv[1])
@@ -202,11 +205,8 @@ def test_a_process_that_a_killed_up_did_not_write_down_is_ended_first(home: Path
 def test_two_ups_at_once_start_one_of_each(home: Path, tmp_path: Path) -> None:
     counted = f"echo x >>{tmp_path}/starts; touch {home}/run/base.ready; exec sleep 600"
     stack = Stack(home, [service("base", counted)])
-    threads = [threading.Thread(target=stack.up) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: stack.up(), range(2)))
     assert lines(tmp_path / "starts") == ["x"]
     stack.down(purge=True)
 
