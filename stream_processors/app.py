@@ -42,6 +42,9 @@ class AuditApp(faust.App):  # type: ignore[misc]
     failure: BaseException | None = None
     """Why the worker stopped, where it did not stop by request."""
 
+    def _create_directories(self) -> None:
+        """Faust would make a folder for its tables wherever the worker was started; there are none."""
+
 
 class _InFlight:
     """A batch on its way to the agent, and the future that tells when it has landed."""
