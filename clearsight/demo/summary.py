@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clearsight.demo.demonstration import Demonstration, Explained
+from clearsight.demo.demonstration import WARM_UP_S, Demonstration, Explained
 
 
 def show(demonstration: Demonstration, api_url: str, console: Console) -> None:
@@ -63,5 +63,5 @@ def _fresh(demonstration: Demonstration) -> str:
     unseen = f", {freshness.unseen} never seen" if freshness.unseen else ""
     return (
         f"Fresh: a commit shows in the API after {p50:.0f} ms (p50), {p99:.0f} ms (p99); "
-        f"{len(freshness.samples_ms)} followed{unseen}"
+        f"{len(freshness.samples_ms)} followed after {WARM_UP_S:g} s of warm-up{unseen}"
     )
