@@ -31,14 +31,14 @@ SELECT DISTINCT tx_id, occurred_at, commit_lsn FROM (
 _UNLINK = """
 WITH keys(tx_id, committed_at) AS (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[])), changes AS (
     UPDATE rpt.fact_row_change f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id IS NOT DISTINCT FROM k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
     RETURNING f.event_id, f.occurred_at
 ), actions AS (
     UPDATE rpt.fact_user_action f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id IS NOT DISTINCT FROM k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
 ), states AS (
     UPDATE rpt.fact_scenario_state_change f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id IS NOT DISTINCT FROM k.tx_id AND f.committed_at = k.committed_at AND f.link = 'pending'
+    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND f.link = 'pending'
     RETURNING f.event_id, f.occurred_at
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
@@ -107,6 +107,8 @@ def _close(
     runs.recompute(cursor, dirty, (), mapping)
 
     alone = [key for key in transactions if key not in contexts]
-    keys = {"tx": [key.tx_id for key in alone], "at": [from_us(key.committed_us) for key in alone]}
-    cursor.execute(_UNLINK, keys)
-    cursor.execute(_UNLINK_LOGS, [logs, deadline_s])
+    if alone:
+        keys = {"tx": [key.tx_id for key in alone], "at": [from_us(key.committed_us) for key in alone]}
+        cursor.execute(_UNLINK, keys)
+    if logs:
+        cursor.execute(_UNLINK_LOGS, [logs, deadline_s])

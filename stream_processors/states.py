@@ -26,8 +26,7 @@ WITH ordered AS (
     SELECT event_id, occurred_at, lag(to_state) OVER states AS state_before, lag(occurred_at) OVER states AS since
     FROM rpt.fact_scenario_state_change WHERE scenario_key = ANY(%(scenarios)s)
     WINDOW states AS (PARTITION BY scenario_key ORDER BY occurred_at, epoch, commit_lsn, lsn, event_id)
-)
-, amended AS (
+), amended AS (
     UPDATE rpt.fact_scenario_state_change f
     SET from_state = o.state_before, ms_in_state_before = (extract(epoch FROM o.occurred_at - o.since) * 1000)::bigint,
         revision = f.revision + CASE WHEN f.event_id = ANY(%(landed)s) THEN 0 ELSE 1 END
