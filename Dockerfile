@@ -7,7 +7,6 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
 COPY . .
 RUN python -m compileall -q clearsight connectors stream_processors sql api
 ENV PYTHONPATH=/app PYTHONUNBUFFERED=1
-USER clearsight
-VOLUME /var/lib/clearsight
+USER 10001
 ENTRYPOINT ["python", "-m", "clearsight"]
 CMD ["--help"]

@@ -34,11 +34,13 @@ test: $(STAMP) ## every test, on real parts
 test-unit: $(STAMP) ## the pure tests only
 	$(RUN)/pytest tests/unit tests/contract
 
-check: $(STAMP) ## format, lint, types, import directions
+check: $(STAMP) ## format, lint, types, import directions, Compose file, Dockerfile
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(RUN)/hadolint Dockerfile
 
 format: $(STAMP) ## format the code and sort imports
 	$(RUN)/ruff check --fix .

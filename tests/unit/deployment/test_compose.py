@@ -81,4 +81,4 @@ def test_roles() -> None:
 def test_nothing_is_published_beyond_the_loopback() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert all(port.startswith("127.0.0.1:") for port in published)
-    assert "USER clearsight" in (ROOT / "Dockerfile").read_text()
+    assert "USER 10001" in (ROOT / "Dockerfile").read_text()
