@@ -59,6 +59,12 @@ class KafkaSettings(Section):
 class ConnectSettings(Section):
     url: str = "http://127.0.0.1:8083"
     connector_name: str = "clearsight"
+    password_reference: str | None = Field(
+        None,
+        pattern=r"^\$\{[^}:]+:[^}]+\}$",
+        description="how Kafka Connect itself finds the password in source.dsn, through one of its config providers: "
+        "${env:CLEARSIGHT_SOURCE_PASSWORD}; empty: the password is stored readable in its configuration",
+    )
     poll_interval_ms: int = Field(20, ge=1)
     heartbeat_interval_ms: int = Field(1000, ge=100)
     start_timeout_s: float = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from clearsight.stack import jars, java
 from clearsight.stack.kafka import write_properties
 from clearsight.stack.part import Launch, Part, Site
-from clearsight.stack.state import HOST
+from clearsight.stack.state import HOST, CONNECT_VARIABLE
 
 HEAP_MB = 768
 REQUEST_LIMIT_S = 2
@@ -46,6 +47,9 @@ def properties(site: Site, plugins: Path) -> dict[str, str]:
         "heartbeat.interval.ms": "1500",
         "scheduled.rebalance.max.delay.ms": "0",
         "task.shutdown.graceful.timeout.ms": "5000",
+        "config.providers": "env",
+        "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+        "config.providers.env.param.allowlist.pattern": CONNECT_VARIABLE,
     }
 
 
@@ -63,7 +67,8 @@ def launch(site: Site) -> Launch:
     write_properties(configuration, properties(site, plugins))
     options = [f"-Xmx{HEAP_MB}m", *archive(site).options()]
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
-    return Launch(java.command(main, [str(configuration)], jar_set.class_path, options))
+    environment = {**os.environ, CONNECT_VARIABLE: site.passwords["clearsight_cdc"]}
+    return Launch(java.command(main, [str(configuration)], jar_set.class_path, options), environment)
 
 
 def _unpack(plugin: Path, folder: Path) -> None:

@@ -23,6 +23,9 @@ REPORT_DATABASE = "report"
 NEW_STATE = f".{STACK_FILE}."
 """How the name of a state begins that is being written."""
 
+CONNECT_VARIABLE = "CLEARSIGHT_SOURCE_PASSWORD"
+"""Variable of Kafka Connect's environment: its stored configuration and its answers name it, never the password."""
+
 ROLES = (
     "postgres",
     "forecast_app",
@@ -77,7 +80,7 @@ def settings_tree(ports: dict[str, int], passwords: dict[str, str]) -> dict[str,
             "api_dsn": dsn("clearsight_api", REPORT_DATABASE),
         },
         "kafka": {"bootstrap_servers": f"{HOST}:{ports['kafka']}"},
-        "connect": {"url": f"http://{HOST}:{ports['connect']}"},
+        "connect": {"url": f"http://{HOST}:{ports['connect']}", "password_reference": f"${{env:{CONNECT_VARIABLE}}}"},
         "cloudwatch": {"endpoint_url": f"http://{HOST}:{ports['cloudwatch']}"},
         "api": {"host": HOST, "port": ports["api"]},
     }

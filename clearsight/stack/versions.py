@@ -8,6 +8,13 @@ KAFKA = "4.3.1"
 DEBEZIUM = "3.7.0.Final"
 LOG4J = "2.25.3"
 
+IMAGES = {
+    "postgres": f"postgres:{POSTGRES}",
+    "kafka": f"apache/kafka:{KAFKA}",
+    "connect": f"quay.io/debezium/connect:{DEBEZIUM}",
+}
+"""The public images of the same versions, by part."""
+
 CLASS_PATH = (
     f"org.apache.kafka:kafka_2.13:{KAFKA}",
     f"org.apache.kafka:connect-runtime:{KAFKA}",

@@ -27,7 +27,7 @@ def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
         "host": settings.source.connector_host or source.get("host", "127.0.0.1"),
         "port": settings.source.connector_port or source.get("port", 5432),
         "user": source.get("user", settings.source.role),
-        "password": source.get("password", ""),
+        "password": settings.connect.password_reference or source.get("password", ""),
         "database": source.get("dbname", "postgres"),
         "topic_prefix": settings.kafka.topic_prefix,
         "slot": settings.source.slot,
@@ -67,9 +67,19 @@ def _put(client: httpx.Client, url: str, config: dict[str, str], timeout_s: floa
             break
         time.sleep(_POLL_S)
     if answer.is_error:
-        raise SourceError(
-            f"Kafka Connect refuses the connector: {_message(answer)}", "correct what it names and register again"
+        reason = _message(answer)
+        raise SourceError(f"Kafka Connect refuses the connector: {reason}", _mend(reason, config))
+
+
+def _mend(reason: str, config: dict[str, str]) -> str:
+    """What Connect cannot resolve it takes literally, so a missing provider looks like a wrong password."""
+    password = config["database.password"]
+    if "password authentication failed" in reason and password.startswith("${"):
+        return (
+            f"let Kafka Connect resolve {password} (its config.providers, and the variable in its environment),"
+            " or unset CLEARSIGHT_CONNECT__PASSWORD_REFERENCE"
         )
+    return "correct what it names and register again"
 
 
 def _wait_until_running(client: httpx.Client, url: str, timeout_s: float) -> None:
