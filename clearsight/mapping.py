@@ -1,6 +1,6 @@
 """Which source tables play which part: `clearsight.toml`, parsed and checked.
 
-    [source.scenario | source.input | source.run | source.user], [[source.other]], [[errors]]
+    [source.scenario | source.input | source.run | source.user], [[source.other]], [source.context], [[errors]]
 
 Any application can be audited by naming its tables here; the packaged file fits the demo application.
 """
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from clearsight.errors import MappingError
+from clearsight.tables import TableName
 
 DEFAULT_MAPPING = Path(__file__).with_name("clearsight.toml")
 
@@ -23,11 +24,15 @@ Part = Literal["scenario", "input", "run", "user", "other"]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every mapped table has. `table` is "schema.table", `key` the columns that identify a row."""
+    """What every mapped table has. `table` is "schema.table" (a part with a dot or a space in double quotes, see
+    `clearsight.tables`), `key` the columns that identify a row."""
 
     table: str
     key: tuple[str, ...]
     correlation: str | None = None
+    replica_identity: Literal["full", "default"] = "full"
+    """`default`: of a row before a change only its primary key is known, which then must be `key`. What the connector
+    shows in the other columns of a deleted row is made up, so nothing is read from them."""
 
 
 class ScenarioTable(Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +85,17 @@ class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     types: tuple[str, ...] = ()
 
 
+class ContextMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the application says who works and why: the prefix of its logical messages and the fields of their JSON."""
+
+    prefix: str = "clearsight"
+    correlation: str = "correlation_id"
+    user: str = "user"
+    use_case: str = "use_case"
+    scenario: str | None = None
+    """Only read where the message stands outside a transaction: then no row says which scenario was meant."""
+
+
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     scenario: ScenarioTable
@@ -87,6 +103,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     run: RunTable | None = None
     user: UserTable | None = None
     other: tuple[OtherTable, ...] = ()
+    context: ContextMessage = ContextMessage()
     errors: tuple[ErrorRule, ...] = ()
 
     def parts(self) -> Iterator[tuple[Part, AnyTable]]:
@@ -112,7 +129,6 @@ _PARTS: dict[str, type[Any]] = {
     "run": RunTable,
     "user": UserTable,
 }
-_TABLE_NAME = re.compile(r"[^.\s]+\.[^.\s]+")
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -149,8 +165,8 @@ class _Reader:
         if not isinstance(source, dict) or "scenario" not in source:
             raise self._error("", "source.scenario", "missing", "name the table of scenarios in [source.scenario]")
         for key in source:
-            if key not in ("name", "other", *_PARTS):
-                raise self._error("source", key, "unknown part", f"use one of {', '.join(_PARTS)}, other")
+            if key not in ("name", "other", "context", *_PARTS):
+                raise self._error("source", key, "unknown part", f"use one of {', '.join(_PARTS)}, other, context")
         parts = {
             part: self._table(f"source.{part}", source[part], kind) for part, kind in _PARTS.items() if part in source
         }
@@ -158,6 +174,7 @@ class _Reader:
         mapping = Mapping(
             source=self._convert("source", "name", source.get("name", "source"), str),
             other=tuple(self._table("source.other", item, OtherTable, n) for n, item in enumerate(others)),
+            context=self._struct("source.context", source.get("context", {}), ContextMessage),
             errors=tuple(
                 self._struct("errors", item, ErrorRule, n)
                 for n, item in enumerate(self._list("errors", document.get("errors", [])))
@@ -181,13 +198,14 @@ class _Reader:
                 if isinstance(raw.get(key), str):
                     raw = {**raw, key: [raw[key]]}
         table = self._struct(section, raw, kind, occurrence)
-        if not _TABLE_NAME.fullmatch(table.table):
-            raise self._error(
-                section, "table", f"{table.table!r} is not schema.table", "write it as schema.table", occurrence
-            )
+        try:
+            name = str(TableName.parse(table.table))
+        except ValueError as error:
+            mend = "write it as schema.table; a name with a dot or a space stands in double quotes: 'app.\"my table\"'"
+            raise self._error(section, "table", str(error), mend, occurrence) from None
         if not table.key:
             raise self._error(section, "key", "is empty", "list the columns that identify a row", occurrence)
-        return table
+        return msgspec.structs.replace(table, table=name)
 
     def _struct(self, section: str, raw: Any, kind: type[Any], occurrence: int = 0) -> Any:
         if not isinstance(raw, dict):

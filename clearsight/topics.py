@@ -5,7 +5,11 @@ Raw topics are stamped with append time: with event time, retention would delete
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+
+from clearsight.tables import TableName
 
 PARTITIONS = 3
 """Of the topics that carry rows and log lines; also the most workers that share the work."""
@@ -15,6 +19,8 @@ AUDIT_MAX_BYTES = 12 * 1024 * 1024
 """An enriched event holds the raw record, and its JSON may be escaped anew."""
 
 DAY_MS = 86_400_000
+
+_ILLEGAL = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -29,8 +35,14 @@ class TopicNames(msgspec.Struct, frozen=True):
     prefix: str = "clearsight"
 
     def change(self, table: str) -> str:
-        """Debezium's topic of one table, "schema.table"."""
-        return f"{self.prefix}.{table}"
+        """Debezium's topic of one table, "schema.table". What a topic's name cannot hold is a "_" there, one for each
+        UTF-16 unit; tables whose names differ only in that share a topic."""
+        schema, name = TableName.parse(table)
+        return _ILLEGAL.sub(lambda found: "__" if found[0] > "\uffff" else "_", f"{self.prefix}.{schema}.{name}")
+
+    def changes(self, tables: tuple[str, ...]) -> list[str]:
+        """The topics of these tables, each once, in their order."""
+        return list(dict.fromkeys(self.change(table) for table in tables))
 
     @property
     def message(self) -> str:
@@ -68,7 +80,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     def consumed(self, tables: tuple[str, ...]) -> list[str]:
         """What the worker reads."""
         return [
-            *(self.change(table) for table in tables),
+            *self.changes(tables),
             self.message,
             self.transaction,
             self.logs,
@@ -93,7 +105,7 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         "min.cleanable.dirty.ratio": "0.1",
     }
     return [
-        *(Topic(names.change(table), PARTITIONS, raw) for table in tables),
+        *(Topic(name, PARTITIONS, raw) for name in names.changes(tables)),
         Topic(names.message, 1, raw),
         Topic(names.transaction, 1, raw),
         Topic(names.heartbeat, 1, raw),
@@ -101,3 +113,18 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         Topic(names.forwarder_state, 1, compacted),
         Topic(names.audit, PARTITIONS, raw | {"max.message.bytes": str(AUDIT_MAX_BYTES)}),
     ]
+
+
+def clashes(prefix: str, tables: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Tables that cannot have their topic: each with the topic that stands in its way. Kafka refuses a name that differs
+    from another one only by "." and "_"; and the product's own topics are not for rows."""
+    names = TopicNames(prefix)
+    owners = {name.replace(".", "_"): name for name in [*names.consumed(()), names.audit]}
+    own = set(owners.values())
+    found = []
+    for table in tables:
+        topic = names.change(table)
+        other = owners.setdefault(topic.replace(".", "_"), topic)
+        if other != topic or topic in own:
+            found.append((table, other))
+    return found

@@ -33,6 +33,7 @@ from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
 from clearsight.order import FIRST_EPOCH
+from clearsight.tables import TableName
 from clearsight.topics import TopicNames
 from stream_processors.records import RawRecord
 
@@ -101,7 +102,9 @@ class Decoder:
     def __init__(self, mapping: Mapping, names: TopicNames) -> None:
         self._source = mapping.source
         self._errors = mapping.errors
-        self._tables: dict[str, tuple[Part, AnyTable]] = {table.table: (part, table) for part, table in mapping.parts()}
+        self._tables: dict[tuple[str, str], tuple[Part, AnyTable]] = {
+            TableName.parse(table.table): (part, table) for part, table in mapping.parts()
+        }
         self._envelope = msgspec.json.Decoder(_Envelope)
         self._transaction = msgspec.json.Decoder(_TransactionEnd)
         self._line = msgspec.json.Decoder(LogLine)
@@ -272,9 +275,10 @@ class Decoder:
         return ForwarderProgress(at=record.at, state=self._state.decode(value))
 
     def _mapped(self, source: _Source) -> tuple[Part, AnyTable]:
-        found = self._tables.get(f"{source.schema}.{source.table}")
+        found = self._tables.get((source.schema, source.table))
         if found is None:
-            raise _Undecodable(f"the mapping file does not name the table {source.schema}.{source.table}")
+            name = TableName(source.schema, source.table)
+            raise _Undecodable(f"the mapping file does not name the table {name}")
         return found
 
     def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from clearsight.errors import SourceError, Unavailable
 from clearsight.mapping import Mapping
 from clearsight.settings import ConnectSettings, Settings, required
+from clearsight.tables import TableName
 
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 30.0
@@ -32,12 +33,18 @@ def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
         "topic_prefix": settings.kafka.topic_prefix,
         "slot": settings.source.slot,
         "publication": settings.source.publication,
-        "tables": ",".join(re.escape(table) for table in mapping.tables()),
+        "tables": ",".join(_pattern(TableName.parse(table)) for table in mapping.tables()),
         "heartbeat_interval_ms": settings.connect.heartbeat_interval_ms,
         "poll_interval_ms": settings.connect.poll_interval_ms,
+        "context_prefix": re.escape(mapping.context.prefix),
     }
     template: dict[str, str] = json.loads(Path(__file__).with_name("connector.json").read_text(encoding="utf-8"))
     return {key: Template(value).substitute(values) for key, value in template.items()}
+
+
+def _pattern(table: TableName) -> str:
+    """Of `table.include.list`: a comma would end it, and Debezium would take Plan for plan."""
+    return "(?-i:" + re.escape(f"{table.schema}.{table.name}").replace(",", r"\,") + ")"
 
 
 def register(connect: ConnectSettings, config: dict[str, str]) -> None:

@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from clearsight.errors import SourceError, Unavailable
-from clearsight.mapping import AnyTable, Mapping
+from clearsight.mapping import Mapping
+from clearsight.proposal.catalogue import Catalogue
+from clearsight.proposal.misfits import misfits
 from clearsight.settings import SourceSettings, required
+from clearsight.tables import TableName
+from connectors.debezium.catalogue import read_catalogue
 
 _CONNECT_TIMEOUT_S = 10
 
 
+class Facts(NamedTuple):
+    """What the preparation must know of the tables: see `facts`."""
+
+    role: bool = False
+    """The role is there already."""
+    publication: bool = False
+    """The publication is there already."""
+    partitions: tuple[TableName, ...] = ()
+    """The leaves of partitioned tables: PostgreSQL logs a row's identity as its leaf says."""
+    partitioned: bool = False
+    stored_generated: bool = False
+    """On PostgreSQL 18 or newer, a table with stored generated columns could not be updated any more unless they are
+    published: its replica identity would not be whole."""
+
+
+UNKNOWN = Facts()
+
+
+def facts(catalogue: Catalogue, mapping: Mapping) -> Facts:
+    """Of a source that has neither role nor publication yet."""
+    tables = catalogue.chosen(mapping.tables())
+    return Facts(
+        partitions=tuple(leaf for table in tables for leaf in table.partitions),
+        partitioned=any(table.kind == "partitioned" for table in tables),
+        stored_generated=catalogue.server_version >= 180_000 and any(table.generated("stored") for table in tables),
+    )
+
+
 def preparation(
-    source: SourceSettings, tables: tuple[str, ...], database: str, has: _Present, password: str
+    source: SourceSettings, tables: tuple[str, ...], database: str, has: Facts, password: str
 ) -> list[sql.Composed]:
     """The SQL that prepares a source, for its administrator; see `clearsight register --print-sql`.
 
     `password` is that of the connector's role, best as a SCRAM verifier: statements are logged by many servers.
     """
     role, publication = sql.Identifier(source.role), sql.Identifier(source.publication)
-    names = sql.SQL(", ").join(_name(table) for table in tables)
-    schemas = sql.SQL(", ").join(sql.Identifier(schema) for schema in sorted({table.split(".")[0] for table in tables}))
+    parsed = [TableName.parse(table) for table in tables]
+    names = sql.SQL(", ").join(sql.Identifier(*table) for table in parsed)
+    schemas = sql.SQL(", ").join(sql.Identifier(schema) for schema in sorted({table.schema for table in parsed}))
     return [
         sql.SQL(
             "{verb} ROLE {role} WITH LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}"
@@ -32,36 +65,47 @@ def preparation(
         sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), role),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schemas, role),
         sql.SQL("GRANT SELECT ON {} TO {}").format(names, role),
-        *(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(_name(table)) for table in tables),
-        sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(publication, names)
-        if has.publication
-        else sql.SQL("CREATE PUBLICATION {} FOR TABLE {}").format(publication, names),
+        *_publication(publication, names, has),
+        *(
+            sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(*table))
+            for table in (*parsed, *has.partitions)
+        ),
     ]
 
 
-class _Present:
-    """What a source has already."""
+def _publication(publication: sql.Identifier, names: sql.Composed, has: Facts) -> list[sql.Composed]:
+    """Before the replica identity: a table whose columns were not all published could not be updated in between."""
+    options = [
+        *(["publish_via_partition_root = true"] if has.partitioned else []),
+        *(["publish_generated_columns = stored"] if has.stored_generated else []),
+    ]
+    listed = sql.SQL("({})").format(sql.SQL(", ").join(sql.SQL(option) for option in options))
+    if not has.publication:
+        made = sql.SQL("CREATE PUBLICATION {} FOR TABLE {}").format(publication, names)
+        return [sql.SQL("{} WITH {}").format(made, listed) if options else made]
+    return [
+        *([sql.SQL("ALTER PUBLICATION {} SET {}").format(publication, listed)] if options else []),
+        sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(publication, names),
+    ]
 
-    def __init__(self, role: bool = False, publication: bool = False) -> None:
-        self.role = role
-        self.publication = publication
 
-
-def preparation_text(source: SourceSettings, tables: tuple[str, ...]) -> str:
+def preparation_text(
+    source: SourceSettings, tables: tuple[str, ...], has: Facts = UNKNOWN, database: str = "<database>"
+) -> str:
     """The SQL as text, with a place for the password instead of it."""
-    statements = preparation(source, tables, "<database>", _Present(), "<password>")
+    statements = preparation(source, tables, database, has, "<password>")
     return "".join(f"{statement.as_string()};\n" for statement in statements)
 
 
 def prepare(source: SourceSettings, mapping: Mapping) -> None:
     """Prepare the source with its administrator's role. Safe to run again.
 
-    Raises SourceError where WAL is not logical or a table or column of the mapping is missing, Unavailable where the
-    database does not answer.
+    Raises SourceError where WAL is not logical or the mapping does not fit the tables, Unavailable where the database
+    does not answer.
     """
-    with _connect(required(source.admin_dsn, "source.admin_dsn")) as connection:
-        check(connection, mapping)
-        has = _Present(
+    with connect(required(source.admin_dsn, "source.admin_dsn"), "CLEARSIGHT_SOURCE__ADMIN_DSN") as connection:
+        catalogue = check(connection, mapping)
+        has = facts(catalogue, mapping)._replace(
             role=_exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", source.role),
             publication=_exists(connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", source.publication),
         )
@@ -73,73 +117,53 @@ def prepare(source: SourceSettings, mapping: Mapping) -> None:
 
 def check_source(source: SourceSettings, mapping: Mapping) -> None:
     """Check the source with the connector's own role. Raises as `prepare` does."""
-    with _connect(required(source.dsn, "source.dsn")) as connection:
-        check(connection, mapping)
-        partial = connection.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE oid = ANY(%s::regclass[]) AND relreplident <> 'f'",
-            [[_name(table).as_string(connection) for table in mapping.tables()]],
-        ).fetchall()
-        if partial:
-            raise SourceError(
-                f"{partial[0][0]} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
-                f"run ALTER TABLE {partial[0][0]} REPLICA IDENTITY FULL on the source, or `clearsight register --prepare`",
-            )
+    with connect(required(source.dsn, "source.dsn"), "CLEARSIGHT_SOURCE__DSN") as connection:
+        catalogue = check(connection, mapping)
+    partial = without_full_identity(catalogue, mapping)
+    if partial:
+        raise SourceError(
+            f"{partial[0]} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
+            f"run ALTER TABLE {sql.Identifier(*partial[0]).as_string()} REPLICA IDENTITY FULL on the source, "
+            "or `clearsight register --prepare`",
+        )
 
 
-def check(connection: Connection[Any], mapping: Mapping) -> None:
-    """Raises SourceError naming what is wrong with this source."""
+def without_full_identity(catalogue: Catalogue, mapping: Mapping) -> list[TableName]:
+    """The mapped tables, and the partitions of them, whose deletes and updates would come without what was before."""
+    found = []
+    for table in catalogue.chosen(mapping.tables()):
+        found += [] if table.full_identity else [table.name]
+        found += table.partial_partitions
+    return found
+
+
+def check(connection: Connection[Any], mapping: Mapping) -> Catalogue:
+    """The catalogue of the mapped schemas. Raises SourceError naming the first thing that is wrong with this source."""
     level = connection.execute("SHOW wal_level").fetchall()[0][0]
     if level != "logical":
         raise SourceError(
             f"the source's wal_level is {level}, it must be logical",
             "run ALTER SYSTEM SET wal_level = logical on the source and restart it",
         )
-    for part, table in mapping.parts():
-        columns = {
-            row[0]
-            for row in connection.execute(
-                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-                [sql.Identifier(*table.table.split(".")).as_string(connection)],
-            )
-        }
-        if not columns:
-            raise SourceError(
-                f"the mapping file names {table.table} as {part}, and the source has no such table",
-                f"correct [source.{part}] in the mapping file, or create the table",
-            )
-        absent = [column for column in _columns(table) if column not in columns]
-        if absent:
-            raise SourceError(
-                f"the mapping file names the column {absent[0]} of {table.table}, and the table has none of that name",
-                f"correct [source.{part}] in the mapping file",
-            )
+    catalogue = read_catalogue(connection, {TableName.parse(table).schema for table in mapping.tables()})
+    for misfit in misfits(mapping, catalogue):
+        if misfit.severity == "error":
+            raise SourceError(misfit.message, misfit.mend)
+    return catalogue
 
 
-def _columns(table: AnyTable) -> list[str]:
-    """The columns that a part of the mapping names."""
-    named: list[str] = []
-    for field in table.__struct_fields__:
-        value = getattr(table, field)
-        if field in ("table", "succeeded", "failed") or value is None:
-            continue
-        named += value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else value
-    return named
-
-
-def _connect(dsn: str) -> Connection[Any]:
+def connect(dsn: str, named: str) -> Connection[Any]:
+    """To a source database. Raises Unavailable with the server's reason, which holds no password; `named` says where the
+    address came from."""
     try:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
         reason = (str(error).strip().splitlines() or ["no answer"])[0]
-        raise Unavailable(f"the source database did not answer: {reason}", "check CLEARSIGHT_SOURCE__DSN") from None
+        raise Unavailable(f"the source database did not answer: {reason}", f"check {named}") from None
 
 
 def _exists(connection: Connection[Any], query: str, name: str) -> bool:
     return connection.execute(query.encode(), [name]).fetchone() is not None
-
-
-def _name(table: str) -> sql.Identifier:
-    return sql.Identifier(*table.split("."))
 
 
 def _verifier(connection: Connection[Any], source: SourceSettings) -> str:

@@ -1,0 +1,90 @@
+"""What a database's catalogue says about an application's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from clearsight.tables import TableName
+
+TypeFamily = Literal["time", "date", "text", "number", "uuid", "boolean", "json", "other"]
+Kind = Literal["table", "partitioned", "partition", "view", "foreign"]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    type: str
+    """As SQL writes it; that of the base type where it is a domain."""
+    family: TypeFamily
+    not_null: bool = False
+    generated: Literal["", "stored", "virtual"] = ""
+    values: tuple[str, ...] = ()
+    """That it can have: an enum's labels, a CHECK constraint's list; else those seen in a small sample."""
+    sampled: bool = False
+
+
+class ForeignKey(msgspec.Struct, frozen=True):
+    columns: tuple[str, ...]
+    target: TableName
+    target_columns: tuple[str, ...]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    name: TableName
+    kind: Kind = "table"
+    columns: tuple[Column, ...] = ()
+    primary: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    """Columns of each other unique index that can identify a row: no expression, no condition, no nulls."""
+    foreign: tuple[ForeignKey, ...] = ()
+    rows: int | None = None
+    """Estimated; None where the table was never analysed."""
+    logged: bool = True
+    full_identity: bool = False
+    partitions: tuple[TableName, ...] = ()
+    """The leaves that hold the rows of a partitioned table."""
+    partial_partitions: tuple[TableName, ...] = ()
+    """Those of them without REPLICA IDENTITY FULL."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Primary, else the shortest unique one; () where nothing identifies a row."""
+        return self.primary or min(self.unique, key=lambda columns: (len(columns), columns), default=())
+
+    def generated(self, kind: Literal["stored", "virtual"]) -> bool:
+        return any(column.generated == kind for column in self.columns)
+
+    def obstacle(self, server_version: int) -> str | None:
+        """Why PostgreSQL cannot send this table's changes in full, or None."""
+        if self.kind in ("view", "foreign"):
+            return f"is a {self.kind}{' table' if self.kind == 'foreign' else ''}: it has no changes of its own to send"
+        if self.kind == "partition":
+            return "is a partition: name the partitioned table instead"
+        if not self.logged:
+            return "is unlogged: its changes are not in the write-ahead log"
+        if server_version >= 180_000 and self.generated("virtual"):
+            return "has a virtual generated column: with REPLICA IDENTITY FULL PostgreSQL would refuse its updates"
+        return None
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    database: str
+    server_version: int
+    """As libpq counts: 180006."""
+    tables: tuple[Table, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[TableName, Table]:
+        return {table.name: table for table in self.tables}
+
+    def chosen(self, names: Iterable[str]) -> list[Table]:
+        """Those of the named tables that are there."""
+        parsed = (TableName.parse(name) for name in names)
+        return [self.by_name[name] for name in parsed if name in self.by_name]
