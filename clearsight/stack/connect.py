@@ -11,7 +11,7 @@ from pathlib import Path
 from clearsight.stack import jars, java
 from clearsight.stack.kafka import write_properties
 from clearsight.stack.part import Launch, Part, Site
-from clearsight.stack.state import HOST, CONNECT_VARIABLE
+from clearsight.stack.state import CONNECT_VARIABLE, HOST
 
 HEAP_MB = 768
 REQUEST_LIMIT_S = 2
