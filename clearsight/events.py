@@ -85,6 +85,17 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     use_case: str | None
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A context message outside a transaction: it survives a rollback, so it tells of work whose rows may never come.
+    Its time is that of the transaction before it in the log."""
+
+    at: Coordinates
+    occurred_us: int
+    correlation_id: str
+    user_id: str | None
+    scenario_id: str | None
+
+
 class StreamPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A heartbeat or the end of a transaction: how far the source's stream has come."""
 
@@ -122,4 +133,4 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Event = RowChange | SnapshotRow | Context | StreamPosition | LogEvent | ForwarderProgress | Passed | Rejected
+Event = RowChange | SnapshotRow | Context | Attempt | StreamPosition | LogEvent | ForwarderProgress | Passed | Rejected

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from clearsight.events import (
+    Attempt,
     Context,
     Event,
     ForwarderProgress,
@@ -44,6 +45,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: list[SnapshotRow]
     contexts: dict[TransactionKey, Context]
     """The first of each transaction."""
+    attempts: list[Attempt]
     positions: list[StreamPosition]
     logs: list[LogEvent]
     """Each event once."""
@@ -88,6 +90,7 @@ def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> 
         changes=list(changes.values()),
         snapshots=[event for event in events if isinstance(event, SnapshotRow)],
         contexts=contexts,
+        attempts=[event for event in events if isinstance(event, Attempt)],
         positions=[event for event in events if isinstance(event, StreamPosition)],
         logs=list(logs.values()),
         progress=[event for event in events if isinstance(event, ForwarderProgress)],

@@ -17,6 +17,7 @@ import msgspec
 from clearsight.actions import changed_columns
 from clearsight.categories import categorise
 from clearsight.events import (
+    Attempt,
     Context,
     Event,
     ForwarderProgress,
@@ -38,7 +39,6 @@ from clearsight.topics import TopicNames
 from stream_processors.records import RawRecord
 
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
-CONTEXT_PREFIX = "clearsight"
 MAX_CORRELATION_CHARS = 256
 _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -86,12 +86,6 @@ class _TransactionEnd(msgspec.Struct):
     ts_ms: int
 
 
-class _ContextContent(msgspec.Struct):
-    correlation_id: str
-    user: str | None = None
-    use_case: str | None = None
-
-
 class _Undecodable(Exception):
     pass
 
@@ -109,7 +103,7 @@ class Decoder:
         self._transaction = msgspec.json.Decoder(_TransactionEnd)
         self._line = msgspec.json.Decoder(LogLine)
         self._state = msgspec.json.Decoder(ForwarderState)
-        self._context = msgspec.json.Decoder(_ContextContent)
+        self._context = mapping.context
         self._image = msgspec.json.Decoder(dict[str, Any])
         self._by_topic: dict[str, Callable[[RawRecord, bytes], Event]] = {
             names.message: self._message,
@@ -140,6 +134,8 @@ class Decoder:
             raise _Undecodable("not a change event: it has no source or no op")
         part, table = self._mapped(source)
         before, before_json = self._read(envelope.before)
+        if table.replica_identity == "default":
+            before, before_json = _known_of_old(before, table)
         after, after_json = self._read(envelope.after)
         if op == "r":
             return self._snapshot(record, source, part, table, after, after_json)
@@ -168,7 +164,7 @@ class Decoder:
             after=after,
             before_json=before_json,
             after_json=after_json,
-            changed=changed_columns(before, after) if op == "u" else (),
+            changed=changed_columns(before, after) if op == "u" and table.replica_identity == "full" else (),
             transaction=None if source.txId is None else TransactionKey(source.txId, occurred_us),
             epoch=FIRST_EPOCH,
             commit_lsn=_commit_lsn(source),
@@ -220,24 +216,33 @@ class Decoder:
             return StreamPosition(
                 at=record.at, occurred_us=time_us, position=source.lsn or 0, commit_lsn=_commit_lsn(source)
             )
-        if message.prefix != CONTEXT_PREFIX:
+        told = self._context
+        if message.prefix != told.prefix:
             return Passed(at=record.at, why=f"a message with the prefix {message.prefix!r}")
-        if source.txId is None:
-            raise _Undecodable("a context message outside a transaction: send it with pg_logical_emit_message(true, …)")
         try:
-            content = self._context.decode(base64.b64decode(message.content, validate=True))
+            content = self._image.decode(base64.b64decode(message.content, validate=True))
         except binascii.Error as error:
             raise _Undecodable(f"the message's content is not base64: {error}") from None
-        correlation_id = _correlation_id(content.correlation_id.strip())
+        correlation_id = _correlation_id((_said(content, told.correlation) or "").strip())
         if correlation_id is None:
-            raise _Undecodable(f"correlation_id must have 1 to {MAX_CORRELATION_CHARS} characters")
+            raise _Undecodable(f"{told.correlation} must have 1 to {MAX_CORRELATION_CHARS} characters")
+        user_id = _id(_said(content, told.user))
+        if source.txId is None:
+            scenario_id = _id(_said(content, told.scenario)) if told.scenario else None
+            return Attempt(
+                at=record.at,
+                occurred_us=time_us,
+                correlation_id=correlation_id,
+                user_id=user_id,
+                scenario_id=scenario_id,
+            )
         return Context(
             at=record.at,
             transaction=TransactionKey(source.txId, time_us),
             commit_lsn=_commit_lsn(source),
             correlation_id=correlation_id,
-            user_id=_id(content.user or None),
-            use_case=content.use_case or None,
+            user_id=user_id,
+            use_case=_said(content, told.use_case),
         )
 
     def _end(self, record: RawRecord, value: bytes) -> Event:
@@ -300,6 +305,22 @@ def _commit_lsn(source: _Source) -> int:
         return 0
     first = msgspec.json.decode(source.sequence, type=list[str | None])
     return int(first[0]) if first and first[0] else 0
+
+
+def _said(content: dict[str, Any], field: str) -> str | None:
+    """A field of a context message; None for an empty one."""
+    value = content.get(field)
+    if value is not None and not isinstance(value, str | int):
+        raise _Undecodable(f"{field} of the context message is neither text nor a number")
+    return _as_text(value) or None
+
+
+def _known_of_old(before: dict[str, Any] | None, table: AnyTable) -> tuple[dict[str, Any] | None, str | None]:
+    """The old row with its key alone: without REPLICA IDENTITY FULL the connector makes up what must not be null."""
+    if before is None:
+        return None, None
+    known = {column: before[column] for column in table.key if column in before}
+    return known, msgspec.json.encode(known).decode()
 
 
 def _key(image: dict[str, Any] | None, table: AnyTable) -> tuple[str | None, ...] | None:

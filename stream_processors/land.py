@@ -6,7 +6,7 @@ Locks are taken by class, each sorted by key, never a lower class again: 1 posit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -119,7 +119,7 @@ class Landing:
         joined = {change.event_id: _join(change, keys) for change in batch.changes}
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
-        moved = correlate.touch(cursor, _touches(joined.values(), amended, late))
+        moved = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
         correlation_ids = moved | {log.line.correlation_id for log in batch.logs if log.line.correlation_id}
         touched_runs = {run for found in correlate.touched(cursor, correlation_ids).values() for run in found.runs}
         started = {run.run for run in placed} | _changed_runs(batch, joined)
@@ -227,6 +227,9 @@ class _Seen:
             self._row(change, change.occurred_us, mapping)
         for key, context in contexts.items():
             self._note(self.users, context.user_id, key.committed_us)
+        for attempt in batch.attempts:
+            self._note(self.users, attempt.user_id, attempt.occurred_us)
+            self._note(self.scenarios, attempt.scenario_id, attempt.occurred_us)
         for log in batch.logs:
             self._note(self.users, log.line.user_id, log.occurred_us)
             self._note(self.scenarios, log.line.scenario_id, log.occurred_us)
@@ -250,6 +253,7 @@ def _correlations(batch: Batch, contexts: dict[TransactionKey, KnownContext]) ->
     seen: dict[str, int] = {}
     found = [
         *((context.correlation_id, key.committed_us) for key, context in contexts.items()),
+        *((attempt.correlation_id, attempt.occurred_us) for attempt in batch.attempts),
         *((change.correlation_id, change.occurred_us) for change in batch.changes),
         *((log.line.correlation_id, log.occurred_us) for log in batch.logs),
     ]
@@ -323,6 +327,14 @@ def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[
     for found in amended:
         touches += correlate.touches_of(*found)
     return touches
+
+
+def _attempted(batch: Batch, keys: _Keys) -> Iterator[Touch]:
+    """What an attempt says of itself stands for the rows that may never come: its scenario and who made it."""
+    for attempt in batch.attempts:
+        scenario = keys.scenarios[attempt.scenario_id] if attempt.scenario_id else None
+        user = keys.users[attempt.user_id] if attempt.user_id else None
+        yield from correlate.touches_of(attempt.correlation_id, scenario, None, user)
 
 
 def _place_logs(batch: Batch, keys: _Keys, touched: dict[str, Touched]) -> list[Row]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kit.debezium import NAMES, T0_US, Transaction, log_line, partitioned
 
 from clearsight.events import (
+    Attempt,
     Context,
     Event,
     LogEvent,
@@ -24,7 +25,7 @@ from clearsight.events import (
 )
 from clearsight.instants import EARLIEST_US
 from clearsight.logline import LogError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
 from stream_processors.decode import Decoder
 from stream_processors.records import RawRecord
 
@@ -161,7 +162,7 @@ def message(prefix: str, content: Any, **source: Any) -> dict[str, Any]:
         (message("clearsight", "%%"), NAMES.message, "not base64"),
         (message("clearsight", base64.b64encode(b'{"correlation_id":" "}').decode()), NAMES.message, "1 to 256"),
         (message("clearsight", base64.b64encode(b"{}").decode()), NAMES.message, "correlation_id"),
-        (message("clearsight", "e30=", txId=None), NAMES.message, "outside a transaction"),
+        (message("clearsight", base64.b64encode(b'{"correlation_id":[1]}').decode()), NAMES.message, "neither text"),
         ({"status": "END", "id": "x", "ts_ms": 1}, NAMES.transaction, "not txId:lsn"),
         ({"event_id": "1"}, NAMES.logs, "missing"),
         ("\x00", NAMES.logs, "NUL"),
@@ -199,6 +200,61 @@ def test_a_heartbeat_says_how_far_the_stream_is() -> None:
     beat = decode_value(message("clearsight.heartbeat", ""), NAMES.message)
     assert isinstance(beat, StreamPosition)
     assert beat.commit_lsn == 1000
+
+
+FOREIGN = parse_mapping(
+    """
+[source.scenario]
+table = "loan.application"
+key = "id"
+status = "status"
+[source.input]
+table = "loan.offer"
+key = "id"
+scenario = "application_id"
+value = "amount"
+replica_identity = "default"
+[source.context]
+prefix = "audit"
+user = "actor"
+scenario = "case_id"
+"""
+)
+
+
+def foreign(value: Any, topic: str = NAMES.message) -> Event:
+    return Decoder(FOREIGN, NAMES)(RawRecord(topic, 0, 7, T0_US // 1000, None, json.dumps(value).encode()))
+
+
+def audit(**source: Any) -> dict[str, Any]:
+    content = b'{"correlation_id":"c-1","actor":112,"case_id":"173688"}'
+    return message("audit", base64.b64encode(content).decode(), **source)
+
+
+def test_a_context_message_of_an_application_with_its_own_words() -> None:
+    context = foreign(audit())
+    assert isinstance(context, Context)
+    assert (context.correlation_id, context.user_id, context.use_case) == ("c-1", "112", None)
+    assert isinstance(foreign(message("clearsight", "")), Passed)
+
+
+def test_a_context_message_outside_a_transaction_is_an_attempt() -> None:
+    attempt = foreign(audit(txId=None))
+    assert isinstance(attempt, Attempt)
+    assert (attempt.correlation_id, attempt.user_id, attempt.scenario_id) == ("c-1", "112", "173688")
+
+
+def test_without_full_replica_identity_nothing_is_read_from_made_up_values() -> None:
+    made_up = {"id": "o1", "application_id": 0, "amount": "0.00", "status": ""}
+    value = change_value(op="d", before=made_up, after=None, source__schema="loan", source__table="offer")
+    change = foreign(value, NAMES.change("loan.offer"))
+    assert isinstance(change, RowChange)
+    assert (change.row_key, change.scenario_id, change.before, change.before_json) == (
+        "o1",
+        None,
+        {"id": "o1"},
+        '{"id":"o1"}',
+    )
 
 
 topics = st.sampled_from(NAMES.consumed(load_mapping(DEFAULT_MAPPING).tables()))
