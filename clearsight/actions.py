@@ -8,6 +8,12 @@ from clearsight.events import UNAVAILABLE, RowChange
 from clearsight.instants import parse_us
 from clearsight.mapping import InputTable, RunTable, ScenarioTable
 
+_INPUT_TEXTS = {
+    "c": ("input.added", "{place} = {new}"),
+    "u": ("input.changed", "{place}: {old} → {new}"),
+    "d": ("input.removed", "{place} (was {old})"),
+}
+
 
 class Action(NamedTuple):
     name: str
@@ -31,21 +37,20 @@ def changed_columns(before: dict[str, Any] | None, after: dict[str, Any] | None)
     """Columns whose value differs between both images, sorted; () where one is missing: nothing to compare."""
     if before is None or after is None:
         return ()
-    return tuple(
-        sorted(
-            column
-            for column in before.keys() | after.keys()
-            if UNAVAILABLE not in (after.get(column), before.get(column)) and before.get(column) != after.get(column)
-        )
-    )
+    differing = {column for column, value in after.items() if before.get(column) != value}
+    differing |= {column for column in before.keys() - after.keys() if before[column] is not None}
+    return tuple(sorted(column for column in differing if UNAVAILABLE not in (after.get(column), before.get(column))))
 
 
 def input_value(image: dict[str, Any] | None, table: InputTable) -> Any:
     """An input's value: the first of its value columns that is not null."""
     if image is None:
         return None
-    found = (image[column] for column in table.value if image.get(column) is not None)
-    return next((value for value in found if value != UNAVAILABLE), None)
+    for column in table.value:
+        value = image.get(column)
+        if value is not None and value != UNAVAILABLE:
+            return value
+    return None
 
 
 def _scenario_action(change: RowChange, table: ScenarioTable) -> Action | None:
@@ -73,7 +78,7 @@ def _newest_state(change: RowChange, table: ScenarioTable) -> str | None:
 
 
 def _input_action(change: RowChange, table: InputTable) -> Action | None:
-    if change.op not in ("c", "u", "d"):
+    if change.op not in _INPUT_TEXTS:
         return None
     image = change.after or change.before or {}
     name = image.get(table.name) if table.name else None
@@ -82,7 +87,7 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
         return None
     if change.op == "u" and change.before is not None and old == new:
         return None
-    place = ".".join(str(part) for part in (change.node, name) if part is not None) or change.row_key
-    verb = {"c": "added", "u": "changed", "d": "removed"}[change.op]
-    label = {"c": f"{place} = {new}", "u": f"{place}: {old} → {new}", "d": f"{place} (was {old})"}[change.op]
-    return Action(f"input.{verb}", {"label": label, "name": name, "old": old, "new": new})
+    place = ".".join([str(part) for part in (change.node, name) if part is not None]) or change.row_key
+    verb, label = _INPUT_TEXTS[change.op]
+    details = {"label": label.format(place=place, old=old, new=new), "name": name, "old": old, "new": new}
+    return Action(verb, details)

@@ -24,7 +24,7 @@ def event_id(time_ms: int, *parts: object) -> UUID:
 
     None and the text "None" differ; the order of parts matters.
     """
-    text = _SEPARATOR.join("\x00" if part is None else str(part) for part in parts)
+    text = _SEPARATOR.join(["\x00" if part is None else str(part) for part in parts])
     digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
     return UUID(int=(time_ms << 80) | (digest & _FREE_BITS) | _VERSION_AND_VARIANT)
 

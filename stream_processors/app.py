@@ -17,7 +17,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from clearsight.settings import Settings, load_settings
-from stream_processors.records import RawRecord
+from stream_processors.batch import Batch
 from stream_processors.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,8 @@ class AuditApp(faust.App):  # type: ignore[misc]
 class _InFlight:
     """A batch on its way to the agent, and the future that tells when it has landed."""
 
-    def __init__(self, records: list[RawRecord]) -> None:
-        self.records = records
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
         self.taken = False
         self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -80,18 +80,18 @@ def create_app(settings: Settings) -> AuditApp:
 
     @app.agent(lane)  # type: ignore[untyped-decorator]
     async def land(batches: Any) -> None:
-        async for batch in batches:
-            batch.taken = True
+        async for found in batches:
+            found.taken = True
             try:
-                await asyncio.get_running_loop().run_in_executor(landing, worker.land, batch.records)
+                await asyncio.get_running_loop().run_in_executor(landing, worker.land, found.batch)
             except Exception as error:
-                batch.landed.set_exception(error)
+                found.landed.set_exception(error)
             else:
-                batch.landed.set_result(None)
+                found.landed.set_result(None)
 
     @app.service
     class Batches(faust.Service):  # type: ignore[misc]
-        """Reads the next batch while the one before lands."""
+        """Reads and decodes the next batch while the one before lands."""
 
         def __post_init__(self) -> None:
             self.pumped = asyncio.Event()
@@ -136,16 +136,16 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
     in_flight: _InFlight | None = None
     announced = False
     while not service.should_stop:
-        records = await loop.run_in_executor(reading, worker.read)
+        batch = await loop.run_in_executor(reading, worker.read)
         if in_flight is not None:
             await in_flight.wait(service)
             in_flight = None
         if worker.source.assigned and not announced:
             announced = True
             _announce()
-        if records and not service.should_stop:
+        if batch.records and not service.should_stop:
             worker.source.landing()
-            in_flight = _InFlight(records)
+            in_flight = _InFlight(batch)
             await lane.put(in_flight)
     if in_flight is not None:
         await in_flight.wait(service)

@@ -104,19 +104,16 @@ def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> 
 
 
 def _spans(events: Iterable[Event]) -> list[Span]:
-    spans: dict[tuple[str, int], Span] = {}
+    by_place: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
     for event in events:
         at, time_us = event.at, getattr(event, "occurred_us", None)
-        span = spans.get((at.topic, at.partition))
-        if span is None:
-            span = Span(at.topic, at.partition, at.offset, at.offset + 1, time_us, time_us)
-        elif time_us is None:
-            span = span._replace(next_offset=at.offset + 1)
-        else:
-            span = span._replace(
-                next_offset=at.offset + 1,
-                first_us=time_us if span.first_us is None else min(span.first_us, time_us),
-                last_us=time_us if span.last_us is None else max(span.last_us, time_us),
-            )
-        spans[(at.topic, at.partition)] = span
-    return [spans[place] for place in sorted(spans)]
+        found = by_place.get((at.topic, at.partition))
+        if found is None:
+            found = by_place[(at.topic, at.partition)] = ([], [])
+        found[0].append(at.offset)
+        if time_us is not None:
+            found[1].append(time_us)
+    return [
+        Span(*place, offsets[0], offsets[-1] + 1, min(times, default=None), max(times, default=None))
+        for place, (offsets, times) in sorted(by_place.items())
+    ]

@@ -10,6 +10,7 @@ from psycopg import Cursor
 from clearsight.events import Context, TransactionKey
 from clearsight.instants import from_us, to_us
 from clearsight.links import Touched
+from stream_processors.arrays import array, columns
 
 
 class KnownContext(NamedTuple):
@@ -41,7 +42,7 @@ def lock_transactions(
     rows = [
         (key.tx_id, from_us(key.committed_us), lsn, *_content(contexts.get(key))) for key, lsn in transactions.items()
     ]
-    cursor.execute(_TRANSACTIONS, [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_TRANSACTIONS, columns(rows))
     return {
         TransactionKey(tx_id, to_us(committed_at)): KnownContext(correlation_id, user_id)
         for tx_id, committed_at, correlation_id, user_id in cursor.fetchall()
@@ -63,7 +64,7 @@ ON CONFLICT (correlation_id) DO UPDATE SET first_seen_at = least(c.first_seen_at
 def lock_correlations(cursor: Cursor[Any], seen: dict[str, int]) -> None:
     """Lock these correlation ids (id → first seen, µs), also those that did not exist."""
     if seen:
-        cursor.execute(_CORRELATIONS, (list(seen), [from_us(time_us) for time_us in seen.values()]))
+        cursor.execute(_CORRELATIONS, (array(seen), array(map(from_us, seen.values()))))
 
 
 class Touch(NamedTuple):
@@ -87,24 +88,32 @@ ON CONFLICT DO NOTHING RETURNING correlation_id
 
 def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[str]:
     """Remember what locked correlation ids touched; return those that touched something new."""
-    rows = sorted(set(touches))
+    rows = set(touches)
     if not rows:
         return set()
-    cursor.execute(_TOUCH, [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_TOUCH, columns(rows))
     return {correlation_id for (correlation_id,) in cursor.fetchall()}
 
 
 _TOUCHED = """
 SELECT correlation_id, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run'),
        array_agg(key) FILTER (WHERE kind = 'user')
-FROM rpt.correlation_touch WHERE correlation_id = ANY(%s) GROUP BY correlation_id
+FROM rpt.correlation_touch WHERE correlation_id = ANY(%s::text[]) GROUP BY correlation_id
 """
 
 
 def touched(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> dict[str, Touched]:
     """What each of these correlation ids touched so far."""
-    cursor.execute(_TOUCHED, [list(correlation_ids)])
+    cursor.execute(_TOUCHED, [array(correlation_ids)])
     return {
-        correlation_id: Touched(*(frozenset(keys or ()) for keys in found))
-        for correlation_id, *found in cursor.fetchall()
+        correlation_id: Touched(frozenset(scenarios or ()), frozenset(runs or ()), frozenset(users or ()))
+        for correlation_id, scenarios, runs, users in cursor.fetchall()
     }
+
+
+_TOUCHED_RUNS = "SELECT DISTINCT key FROM rpt.correlation_touch WHERE correlation_id = ANY(%s::text[]) AND kind = 'run'"
+
+
+def touched_runs(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> set[int]:
+    """The runs that these correlation ids touched so far."""
+    return {run for (run,) in cursor.execute(_TOUCHED_RUNS, [array(correlation_ids)]).fetchall()}

@@ -100,8 +100,7 @@ def _close(
     )
     touches = [touch for found in joined for touch in correlate.touches_of(*found)]
     correlate.touch(cursor, touches)
-    touched = correlate.touched(cursor, ids)
-    dirty = {run for found in touched.values() for run in found.runs}
+    dirty = correlate.touched_runs(cursor, ids)
     runs.lock(cursor, dirty)
     amend.logs_by_touch(cursor, ids)
     runs.recompute(cursor, dirty, (), mapping)

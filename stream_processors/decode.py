@@ -125,7 +125,7 @@ class Decoder:
 
     def _open(self, value: bytes) -> _Envelope:
         envelope = self._envelope.decode(value)
-        return self._envelope.decode(envelope.payload) if bytes(envelope.payload) else envelope
+        return self._envelope.decode(envelope.payload) if len(envelope.payload) else envelope
 
     def _change(self, record: RawRecord, value: bytes) -> Event:
         envelope = self._open(value)
@@ -287,8 +287,8 @@ class Decoder:
         return found
 
     def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:
-        data = bytes(raw)
-        return (None, None) if data in (b"", b"null") else (self._image.decode(data), data.decode())
+        text = str(raw, "utf-8")
+        return (None, None) if text in ("", "null") else (self._image.decode(raw), text)
 
 
 def _commit_us(source: _Source) -> int:
@@ -303,6 +303,9 @@ def _commit_lsn(source: _Source) -> int:
     """`sequence` is the JSON text '["<LSN of the last commit>","<LSN>"]', either null; null counts as 0."""
     if not source.sequence:
         return 0
+    plain = source.sequence.split('"', 2)
+    if plain[0] == "[" and plain[1].isdecimal():
+        return int(plain[1])
     first = msgspec.json.decode(source.sequence, type=list[str | None])
     return int(first[0]) if first and first[0] else 0
 

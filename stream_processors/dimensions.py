@@ -10,6 +10,7 @@ from psycopg import Cursor
 from clearsight.events import RowChange, SnapshotRow
 from clearsight.instants import from_us
 from clearsight.mapping import ScenarioTable, UserTable
+from stream_processors.arrays import array, columns
 
 CACHED_IDS = 200_000
 
@@ -92,7 +93,7 @@ class DimensionKeys:
         unknown = sorted(described.keys() | (seen.keys() - self._users.keys()))
         if unknown:
             rows_in = [_user_row(user, seen.get(user), described.get(user)) for user in unknown]
-            cursor.execute(_USERS, [list(column) for column in zip(*rows_in, strict=True)])
+            cursor.execute(_USERS, columns(rows_in))
             cursor.execute(_USER_KEYS, [unknown])
             self._new.append((self._users, dict(cursor.fetchall())))
         return _known(self._users, self._new, seen)
@@ -101,7 +102,7 @@ class DimensionKeys:
         """Keys of these scenario ids (id → first seen, µs)."""
         unknown = sorted(seen.keys() - self._scenarios.keys())
         if unknown:
-            cursor.execute(_SCENARIOS, (unknown, [from_us(seen[scenario]) for scenario in unknown]))
+            cursor.execute(_SCENARIOS, (array(unknown), array(from_us(seen[scenario]) for scenario in unknown)))
             cursor.execute(_SCENARIO_KEYS, [unknown])
             self._new.append((self._scenarios, dict(cursor.fetchall())))
         return _known(self._scenarios, self._new, seen)
@@ -118,7 +119,7 @@ class DimensionKeys:
         placed: list[RunKey] = []
         if unknown:
             scenarios = [scenario_of.get(run) for run in unknown]
-            cursor.execute(_RUNS, (unknown, scenarios, [from_us(seen[run]) for run in unknown]))
+            cursor.execute(_RUNS, (array(unknown), array(scenarios), array(from_us(seen[run]) for run in unknown)))
             keys = {run_id: RunKey(run, scenario) for run_id, run, scenario in cursor.fetchall()}
             self._new.append((self._runs, keys))
             placed = [keys[run] for run in unknown if run in scenario_of]
@@ -134,7 +135,7 @@ class DimensionKeys:
         newest = _newest(row for row in rows if isinstance(row.mapped, ScenarioTable))
         if newest:
             rows_in = [_scenario_row(keys[scenario], *newest[scenario]) for scenario in newest]
-            cursor.execute(_DESCRIBE_SCENARIOS, [list(column) for column in zip(*rows_in, strict=True)])
+            cursor.execute(_DESCRIBE_SCENARIOS, columns(rows_in))
 
 
 def _newest(

@@ -21,16 +21,16 @@ def refuses_value(error: psycopg.Error) -> bool:
 
 
 def land_isolating(
-    records: list[RawRecord],
+    batch: Batch,
     decode: Callable[[RawRecord], Event],
     land: Callable[[Batch], Landed],
     undecodable_limit: float,
 ) -> Iterator[tuple[Batch, Landed]]:
-    """Land the records, in one batch or, where it must be, in several; yield each as soon as it has landed.
+    """Land a batch, in one or, where it must be, in several; yield each as soon as it has landed.
 
     Raises LandingError where so many records are undecodable that the topic, not the record, must be wrong.
     """
-    batch = assemble(records, decode)
+    records = batch.records
     if len(records) >= _FEWEST_TO_JUDGE and batch.undecodable_share() > undecodable_limit:
         raise LandingError(
             f"{len(batch.letters)} of {len(records)} records cannot be decoded; the first: {batch.letters[0].reason}",
@@ -47,7 +47,7 @@ def land_isolating(
             yield refused, land(refused)
             return
         half = len(records) // 2
-        yield from land_isolating(records[:half], decode, land, 1.0)
-        yield from land_isolating(records[half:], decode, land, 1.0)
+        for part in (records[:half], records[half:]):
+            yield from land_isolating(assemble(part, decode), decode, land, 1.0)
     else:
         yield batch, landed

@@ -20,6 +20,7 @@ from clearsight.links import Touched, link_of_change, place_log
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import amend, correlate, dead_letters, marks, rows, runs
+from stream_processors.arrays import TextsDumper
 from stream_processors.batch import Batch
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
@@ -80,6 +81,7 @@ class Landing:
         self._ensure_months(connection, batch)
         try:
             with connection.transaction(), connection.cursor() as cursor:
+                cursor.adapters.register_dumper(tuple, TextsDumper)
                 landed = self._land(cursor, batch)
         except BaseException:
             self._dimensions.rollback()
@@ -120,15 +122,15 @@ class Landing:
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
         moved = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
-        correlation_ids = moved | {log.line.correlation_id for log in batch.logs if log.line.correlation_id}
-        touched_runs = {run for found in correlate.touched(cursor, correlation_ids).values() for run in found.runs}
+        of_logs = {log.line.correlation_id for log in batch.logs if log.line.correlation_id}
+        touched_runs = correlate.touched_runs(cursor, moved | of_logs)
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
         dirty = started | touched_runs | _named_runs(joined.values(), batch, keys)
         runs.lock(cursor, dirty)
 
         # read again: who held a run's lock before us may have placed it since
-        touched = correlate.touched(cursor, correlation_ids)
+        touched = correlate.touched(cursor, of_logs)
         landed = self._write(cursor, batch, keys, joined, _place_logs(batch, keys, touched))
         moved_logs = amend.logs_by_touch(cursor, moved)
         runs.recompute(cursor, dirty, started, self._mapping)

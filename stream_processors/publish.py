@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ _FACTS = {
 }
 _COLUMNS = {kind: tuple(columns.split(", ")) for kind, (_, columns) in _FACTS.items()}
 _KEYS = ("scenario_key", "run_key", "user_key")
+"""Surrogate keys: they mean nothing to anybody else, who gets the business ids."""
 _JSON = ("before", "after", "attributes", "redactions")
 
 _ENCODER = msgspec.json.Encoder()
@@ -46,11 +48,11 @@ class Publisher:
 
     def landed(self, connection: Connection[Any], landed: Landed) -> None:
         """Publish what a batch landed. Raises Unavailable where a delivery fails: the batch is then published again."""
-        fresh = (("change", landed.changes), ("log", landed.logs))
         ids = _ids_of(connection, landed)
-        for kind, rows in fresh:
+        for kind, rows in (("change", landed.changes), ("log", landed.logs)):
+            fresh = _FRESH[kind]
             for row in rows:
-                self._send(row[0], kind, _fresh(kind, row, ids))
+                self._send(row[0], kind, fresh(row, ids))
         again = [*landed.again, *(("state_change", *state) for state in landed.states)]
         self._stored(connection, again)
         self._flush()
@@ -80,7 +82,8 @@ class Publisher:
                 self._send(row[0], kind, _without_keys(dict(zip(names, row, strict=True))))
 
     def _send(self, event_id: UUID, kind: str, event: dict[str, Any]) -> None:
-        value = _ENCODER.encode({"kind": kind, **event})
+        event["kind"] = kind
+        value = _ENCODER.encode(event)
         while True:
             try:
                 self._producer.produce(self._topic, value, str(event_id).encode(), on_delivery=self._delivered)
@@ -125,31 +128,45 @@ def _stored_query(kind: str) -> bytes:
 
 def _ids_of(connection: Connection[Any], landed: Landed) -> dict[str, dict[int, str]]:
     """Business ids of the dimension keys that fresh rows name."""
-    wanted: dict[str, set[int]] = {key: set() for key in _KEYS}
+    wanted: dict[str, set[int | None]] = {key: set() for key in _KEYS}
     for kind, rows in (("change", landed.changes), ("log", landed.logs)):
         places = [(key, _COLUMNS[kind].index(key)) for key in _KEYS]
-        for row in rows:
-            for key, place in places:
-                if row[place] is not None:
-                    wanted[key].add(row[place])
+        for key, place in places:
+            wanted[key].update(row[place] for row in rows)
     found: dict[str, dict[int, str]] = {}
     for key, keys in wanted.items():
+        keys.discard(None)
         thing = key.removesuffix("_key")
         query = f"SELECT {key}, {thing}_id FROM rpt.dim_{thing} WHERE {key} = ANY(%s)"  # noqa: S608 - ours
         found[key] = dict(connection.execute(query.encode(), [list(keys)]).fetchall()) if keys else {}
     return found
 
 
-def _fresh(kind: str, row: Row, ids: dict[str, dict[int, str]]) -> dict[str, Any]:
-    event = dict(zip(_COLUMNS[kind], row, strict=True))
-    for key in _KEYS:
-        event[f"{key.removesuffix('_key')}_id"] = ids[key].get(event[key])
-    for column in _JSON:
-        if isinstance(event.get(column), str):
-            event[column] = msgspec.Raw(event[column].encode())
-    return _without_keys({**event, "revision": 1})
+class _Fresh:
+    """Rows of one fact that landed now → events, without asking the database again."""
+
+    def __init__(self, kind: str) -> None:
+        columns = _COLUMNS[kind]
+        named = [column for column in columns if column not in _KEYS]
+        self._names = named
+        self._values = itemgetter(*map(columns.index, named))
+        self._keys = [(f"{key.removesuffix('_key')}_id", columns.index(key), key) for key in _KEYS]
+        self._json = [column for column in _JSON if column in named]
+
+    def __call__(self, row: Row, ids: dict[str, dict[int, str]]) -> dict[str, Any]:
+        event = dict(zip(self._names, self._values(row), strict=True))
+        for name, place, key in self._keys:
+            event[name] = ids[key].get(row[place])
+        for column in self._json:
+            text = event[column]
+            if text is not None:
+                event[column] = msgspec.Raw(text)
+        event["revision"] = 1
+        return event
+
+
+_FRESH = {kind: _Fresh(kind) for kind in ("change", "log")}
 
 
 def _without_keys(event: dict[str, Any]) -> dict[str, Any]:
-    """The surrogate keys mean nothing to anybody else."""
     return {name: value for name, value in event.items() if name not in _KEYS}

@@ -11,6 +11,7 @@ from psycopg import Cursor
 from clearsight.instants import clamp_us, from_us
 from clearsight.mapping import Mapping
 from clearsight.runs import InputImage, LogCounts, inputs_at, run_state
+from stream_processors.arrays import columns
 
 _LOCK = """
 INSERT INTO rpt.fact_run_diagnostic AS d (run_key) SELECT * FROM unnest(%s::bigint[]) ORDER BY 1
@@ -153,7 +154,7 @@ def later_runs(cursor: Cursor[Any], changes: Iterable[ScenarioChange]) -> set[in
     rows = list(changes)
     if not rows:
         return set()
-    cursor.execute(_LATER, [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_LATER, columns(rows))
     return {run for (run,) in cursor.fetchall()}
 
 
@@ -180,7 +181,7 @@ def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Ite
         )
         for run in keys
     ]
-    cursor.execute(_WRITE.encode(), [list(column) for column in zip(*written, strict=True)])
+    cursor.execute(_WRITE.encode(), columns(written))
     inputs = _inputs(cursor, {run: first[run] for run in starts_or_inputs_of if run in first}, mapping)
     if inputs:
         cursor.execute(_WRITE_INPUTS, (list(inputs), list(inputs.values())))
@@ -209,7 +210,7 @@ def _inputs(cursor: Cursor[Any], first: dict[int, _First], mapping: Mapping) -> 
     starts = [(run, start.scenario, *start[3:7]) for run, start in first.items() if start.scenario is not None]
     if mapping.input is None or not starts:
         return {}
-    cursor.execute(_INPUTS, [list(column) for column in zip(*starts, strict=True)])
+    cursor.execute(_INPUTS, columns(starts))
     images: dict[int, list[InputImage]] = {run: [] for run, *_ in starts}
     for run, row_key, image, event_id in cursor.fetchall():
         images[run].append(InputImage(row_key, image, event_id))

@@ -22,7 +22,7 @@ from clearsight.events import Event, StreamPosition
 from clearsight.settings import Settings, required
 from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
 from stream_processors import deadline, marks
-from stream_processors.batch import Batch, Span
+from stream_processors.batch import Batch, Span, assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating, refuses_value
 from stream_processors.land import Landed, Landing
@@ -72,22 +72,26 @@ class Worker:
             ) from None
         self.source.check()
 
-    def read(self) -> list[RawRecord]:
-        return self.source.poll()
+    def read(self) -> Batch:
+        """The next records, decoded: this is done while the batch before lands."""
+        return self.decoded(self.source.poll())
 
-    def land(self, records: list[RawRecord]) -> None:
+    def decoded(self, records: list[RawRecord]) -> Batch:
+        return assemble(records, self._decode)
+
+    def land(self, batch: Batch) -> None:
         """Land a batch of which `source.landing` was told; what it landed is published and committed afterwards.
 
         Raises what Landing raises, Unavailable where the database stays away or an earlier batch could not be published.
         """
         try:
             self._await_publications(UNPUBLISHED_BATCHES)
-            done = list(land_isolating(records, self._decode, self._land, self._settings.worker.undecodable_limit))
+            done = list(land_isolating(batch, self._decode, self._land, self._settings.worker.undecodable_limit))
         except BaseException:
             self.source.gone()
             raise
-        for batch, _ in done:
-            self._note_progress(batch)
+        for landed, _ in done:
+            self._note_progress(landed)
         self._publications.append(self._publish_thread.submit(self._publish, done))
 
     def tick(self) -> None:

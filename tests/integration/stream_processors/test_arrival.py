@@ -169,11 +169,11 @@ def test_after_a_batch_that_could_not_be_published_nothing_is_committed(reportin
     worker.source, worker._publisher = source, publisher  # type: ignore[assignment]
     worker._landing._ownership = reporting.ownership()
     records = partitioned([transaction(n).insert(INPUTS, an_input(f"i{n}", "s1", "1")).records[0] for n in range(3)])
-    worker.land(records[:1])
-    worker.land(records[1:2])
+    worker.land(worker.decoded(records[:1]))
+    worker.land(worker.decoded(records[1:2]))
     publisher.may_fail.set()
     with pytest.raises(Unavailable, match="publishing failed"):
-        worker.land(records[2:])
+        worker.land(worker.decoded(records[2:]))
     with pytest.raises(Unavailable, match="publishing failed"):
         worker.tick()  # also where no further batch comes
     assert (source.committed, publisher.published) == ([], [])

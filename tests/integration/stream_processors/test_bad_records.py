@@ -11,6 +11,7 @@ from kit.story import INPUTS, an_input
 
 from clearsight.errors import Fenced, LandingError
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from stream_processors.batch import assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
 from stream_processors.land import Landing
@@ -50,7 +51,7 @@ def test_a_value_that_postgres_refuses_is_found_among_the_others(reporting: Any)
     poison = RawRecord(good[-1].topic, 0, 9, T0_US // 1000, b"k", json.dumps(value).encode())
     lines = partitioned([log_line(1, T0_US, "after it", correlation_id="c-1")])
     landing = Landing(reporting.connect, MAPPING, NAMES, reporting.ownership())
-    done = list(land_isolating([*good, poison, *lines], DECODE, landing.land, 0.5))
+    done = list(land_isolating(assemble([*good, poison, *lines], DECODE), DECODE, landing.land, 0.5))
     assert sum(len(batch.records) for batch, _ in done) == len(good) + 2
     assert len(reporting.facts()["changes"]) == 9
     assert len(reporting.facts()["logs"]) == 1
@@ -64,7 +65,7 @@ def test_a_topic_of_rubbish_stops_the_worker_instead_of_draining_it(reporting: A
     rubbish = [RawRecord(NAMES.logs, 0, offset, T0_US // 1000, None, b"rubbish") for offset in range(200)]
     landing = Landing(reporting.connect, MAPPING, NAMES, reporting.ownership())
     with pytest.raises(LandingError, match="200 of 200"):
-        list(land_isolating(rubbish, DECODE, landing.land, 0.5))
+        list(land_isolating(assemble(rubbish, DECODE), DECODE, landing.land, 0.5))
     assert reporting.rows("SELECT count(*) FROM rpt.dead_letter") == [(0,)]
 
 
