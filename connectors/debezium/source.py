@@ -129,9 +129,11 @@ def check_source(source: SourceSettings, mapping: Mapping) -> None:
 
 
 def without_full_identity(catalogue: Catalogue, mapping: Mapping) -> list[TableName]:
-    """The mapped tables, and the partitions of them, whose deletes and updates would come without what was before."""
+    """The mapped tables, and the partitions of them, whose deletes and updates would come without what was before,
+    though the mapping says nothing of it."""
     found = []
-    for table in catalogue.chosen(mapping.tables()):
+    full = tuple(table.table for _, table in mapping.parts() if table.replica_identity == "full")
+    for table in catalogue.chosen(full):
         found += [] if table.full_identity else [table.name]
         found += table.partial_partitions
     return found
