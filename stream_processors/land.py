@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg import Connection, Cursor
@@ -21,10 +21,9 @@ from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import amend, correlate, dead_letters, marks, rows, runs
 from stream_processors.arrays import TextsDumper
-from stream_processors.batch import Batch
+from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
-from stream_processors.positions import Ownership
 from stream_processors.rows import Joined, Row
 from stream_processors.states import land_transitions
 
@@ -52,17 +51,34 @@ class _Keys(NamedTuple):
     contexts: dict[TransactionKey, KnownContext]
 
 
+class Claim(Protocol):
+    """The right to land records: taken by a transaction's first statements, told once it is committed."""
+
+    def advance(self, cursor: Cursor[Any], spans: list[Span]) -> None: ...
+
+    def advanced(self, spans: list[Span]) -> None: ...
+
+
 class Landing:
     """Lands batches through one connection. Not safe for threads."""
 
     def __init__(
-        self, connect: Callable[[], Connection[Any]], mapping: Mapping, names: TopicNames, ownership: Ownership
+        self,
+        connect: Callable[[], Connection[Any]],
+        mapping: Mapping,
+        names: TopicNames,
+        ownership: Claim,
+        settle_letters: Callable[[Cursor[Any], Batch, Landed], None] | None = None,
     ) -> None:
+        """`settle_letters` is told last, in the same transaction; as it is, it keeps what could not be landed."""
         self._connect = connect
         self._connection: Connection[Any] | None = None
         self._mapping = mapping
         self._names = names
         self._ownership = ownership
+        self._settle_letters = settle_letters or (
+            lambda cursor, batch, _: dead_letters.keep(cursor, batch.letters, names)
+        )
         self._dimensions = DimensionKeys()
         self._months: set[datetime] = set()
 
@@ -134,8 +150,8 @@ class Landing:
         landed = self._write(cursor, batch, keys, joined, _place_logs(batch, keys, touched))
         moved_logs = amend.logs_by_touch(cursor, moved)
         runs.recompute(cursor, dirty, started, self._mapping)
-        dead_letters.keep(cursor, batch.letters)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
+        self._settle_letters(cursor, batch, landed)
         return landed._replace(amended=bool(amended or late or moved_logs))
 
     def _resolve(

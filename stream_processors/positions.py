@@ -104,10 +104,12 @@ WHERE topic = %s AND kafka_partition = %s AND owner_epoch = %s
 """
 
 _RECORD_GAP = """
-INSERT INTO rpt.gap (topic, kafka_partition, from_offset, to_offset, reason)
-SELECT %(topic)s, %(number)s, %(from)s, %(to)s, %(reason)s
+INSERT INTO rpt.gap (topic, kafka_partition, from_offset, to_offset, reason, after_batch)
+SELECT %(topic)s, %(number)s, %(from)s, %(to)s, %(reason)s, landed.batch_id
+FROM (SELECT coalesce(max(batch_id), 0) AS batch_id FROM rpt.batch
+      WHERE topic = %(topic)s AND kafka_partition = %(number)s) landed
 WHERE NOT EXISTS (SELECT 1 FROM rpt.gap WHERE topic = %(topic)s AND kafka_partition = %(number)s
-                  AND from_offset = %(from)s AND to_offset IS NOT DISTINCT FROM %(to)s)
+                  AND from_offset = %(from)s AND to_offset IS NOT DISTINCT FROM %(to)s AND after_batch = landed.batch_id)
 """
 
 _LOCK = """

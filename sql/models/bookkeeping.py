@@ -32,6 +32,7 @@ batch = Table(
     Column("last_event_at", Instant),
     Column("landed_at", Instant, nullable=False, server_default=text("now()")),
     Index("ix_batch_position", "topic", "kafka_partition", "next_offset"),
+    Index("ix_batch_partition", "topic", "kafka_partition", "batch_id"),
 )
 
 dead_letter = Table(
@@ -48,6 +49,13 @@ dead_letter = Table(
     Column("attempts", Integer, nullable=False, server_default=text("1")),
     Column("first_seen_at", Instant, nullable=False, server_default=text("now()")),
     Column("last_seen_at", Instant, nullable=False, server_default=text("now()")),
+    Column("appended_at", Instant),
+    Column("events_after", Instant),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("closed_at", Instant),
+    Column("closed_by", Text),
+    Column("closed_because", Text),
+    Index("ix_dead_letter_open", "topic", "dead_letter_id", postgresql_where=text("state = 'open'")),
     Index("ux_dead_letter_record", "topic", "kafka_partition", "kafka_offset", text("md5(record_value)"), unique=True),
 )
 
@@ -61,6 +69,12 @@ gap = Table(
     Column("to_offset", BigInteger),
     Column("reason", Text, nullable=False),
     Column("detected_at", Instant, nullable=False, server_default=text("now()")),
+    Column("after_batch", BigInteger),
+    Column("events_after", Instant),
+    Column("events_before", Instant),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_because", Text),
 )
 
 watermark = Table(
