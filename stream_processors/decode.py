@@ -43,6 +43,9 @@ MAX_CORRELATION_CHARS = 256
 _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
+_QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)
+MAX_NAME_CHARS = 63
+"""Of PostgreSQL's names."""
 MAX_ID_CHARS = 512
 """Ids stand in unique indexes."""
 
@@ -121,7 +124,7 @@ class Decoder:
         try:
             return self._by_topic.get(record.topic, self._change)(record, record.value)
         except (msgspec.MsgspecError, _Undecodable, ValueError, OverflowError, RecursionError) as error:
-            return Rejected(at=record.at, reason=f"{type(error).__name__.strip('_')}: {error}"[:500])
+            return Rejected(at=record.at, reason=_reason(error))
 
     def _open(self, value: bytes) -> _Envelope:
         envelope = self._envelope.decode(value)
@@ -140,7 +143,7 @@ class Decoder:
         if op == "r":
             return self._snapshot(record, source, part, table, after, after_json)
         if op not in ("c", "u", "d", "t"):
-            raise _Undecodable(f"unknown op {op!r}")
+            raise _Undecodable("unknown op: none of c, u, d, t, r, m")
         if source.lsn is None:
             raise _Undecodable("a change without LSN")
         image = after if after is not None else before
@@ -251,7 +254,7 @@ class Decoder:
             return Passed(at=record.at, why=f"transaction {marker.status}")
         lsn = marker.id.partition(":")[2]
         if not lsn.isdigit():
-            raise _Undecodable(f"transaction id {marker.id!r} is not txId:lsn")
+            raise _Undecodable("the transaction's id is not txId:lsn")
         return StreamPosition(at=record.at, occurred_us=clamp_us(marker.ts_ms * 1000), position=int(lsn), commit_lsn=0)
 
     def _log_line(self, record: RawRecord, value: bytes) -> Event:
@@ -282,13 +285,20 @@ class Decoder:
     def _mapped(self, source: _Source) -> tuple[Part, AnyTable]:
         found = self._tables.get((source.schema, source.table))
         if found is None:
-            name = TableName(source.schema, source.table)
+            name = TableName(source.schema[:MAX_NAME_CHARS], source.table[:MAX_NAME_CHARS])
             raise _Undecodable(f"the mapping file does not name the table {name}")
         return found
 
     def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:
         text = str(raw, "utf-8")
         return (None, None) if text in ("", "null") else (self._image.decode(raw), text)
+
+
+def _reason(error: Exception) -> str:
+    """Why, in words that quote nothing of the record but names: its values may be secrets."""
+    if isinstance(error, _Undecodable):
+        return str(error)
+    return f"{type(error).__name__}: {_QUOTED.sub(' …', str(error))}"[:500]
 
 
 def _commit_us(source: _Source) -> int:
@@ -304,7 +314,7 @@ def _commit_lsn(source: _Source) -> int:
     if not source.sequence:
         return 0
     plain = source.sequence.split('"', 2)
-    if plain[0] == "[" and plain[1].isdecimal():
+    if plain[0] == "[" and len(plain) == 3 and plain[1].isdecimal():
         return int(plain[1])
     first = msgspec.json.decode(source.sequence, type=list[str | None])
     return int(first[0]) if first and first[0] else 0
