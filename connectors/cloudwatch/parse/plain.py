@@ -9,7 +9,7 @@ from connectors.cloudwatch.parse.levels import PATTERN, inferred, level_of
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import has_stack, make_error, mentioned
 
-_TIME = r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?"
+_TIME = r"\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?"
 _LINE = re.compile(
     rf"{_TIME}[\s|:-]+(?:(?P<logger>[\w.]+)[\s|:-]+)??[\[<(]?(?P<level>{PATTERN})[\])>]?[\s|:-]+(?P<message>.*)",
     re.DOTALL | re.IGNORECASE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from connectors.cloudwatch.parse import lambda_json, lambda_text, loggers, plain
+from connectors.cloudwatch.parse import lambda_json, lambda_text, loggers, plain, postgres
 from connectors.cloudwatch.parse.clean import clean_text, clean_value
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat, read_document
 from connectors.cloudwatch.parse.record import Parsed
@@ -23,6 +23,7 @@ JSON_FORMATS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (lambda_json.PLATFORM, lambda_json.read_platform),
     (loggers.POWERTOOLS, read_document),
     (lambda_json.APPLICATION, read_document),
+    (postgres.JSONLOG, postgres.read_jsonlog),
     (loggers.STRUCTLOG, read_document),
     (loggers.PYTHON_JSON_LOGGER, read_document),
     (loggers.ANY_JSON, read_document),
@@ -44,6 +45,9 @@ def parse(raw: str) -> Parsed:
     document = _document(text) if text.startswith("{") else None
     if document is None:
         parsed = _parse_text(text)
+    elif loggers.wraps_a_line(document):
+        parsed = parse(document["log"])
+        parsed.attributes = {**parsed.attributes, "stream": document["stream"]}
     else:
         escaped = "\\u0000" in text
         replaced += text.count("\\u0000")

@@ -139,6 +139,7 @@ def test_lambda_start_end_report_and_timeout() -> None:
         ("2026-11-22 12:00:00,123 - app.solver - WARNING - slow", "WARN", "slow"),
         ("2026-11-22 12:00:00 [info] started", "INFO", "started"),
         ("CRITICAL:root:out of memory", "FATAL", "out of memory"),
+        ("19:50:59.978 ERROR o.a.Food#302 TraceID: x", "ERROR", "o.a.Food#302 TraceID: x"),
     ],
 )
 def test_plain(line: str, level: str, message: str) -> None:
@@ -216,6 +217,44 @@ def test_correlation_by_field(fields: dict[str, object], expected: str | None) -
     parsed = parse(document(**{"level": "INFO", "message": "m", **fields}))
     assert parsed.correlation_id == expected
     assert parsed.correlation_source == ("field" if expected else "none")
+
+
+def test_a_line_of_a_container_is_what_the_application_said() -> None:
+    said = '{"level":"ERROR","message":"broken","correlation_id":"c-1"}'
+    text = parse(document(log="19:50:59.978 WARN a.B#1 run_id=42\n", stream="stdout", time="2023-01-30T11:50:59.97Z"))
+    nested = parse(document(log=said, stream="stderr", time="2023-01-30T11:50:59.97Z"))
+    assert (text.level, text.message, text.run_id, text.attributes) == (
+        "WARN",
+        "a.B#1 run_id=42",
+        "42",
+        {"stream": "stdout"},
+    )
+    assert (nested.level, nested.message, nested.correlation_id) == ("ERROR", "broken", "c-1")
+    assert parse(document(log="x", stream="stdout", time="t", more=1)).format == "json"
+
+
+def postgres_line(**fields: object) -> str:
+    return document(error_severity="ERROR", backend_type="client backend", message="duplicate key value", **fields)
+
+
+def test_a_statement_that_postgres_refused() -> None:
+    parsed = parse(postgres_line(state_code="23505", application_name="a55d9280-778c-5b3c-84cd-d4b60f24a990"))
+    assert (parsed.format, parsed.level, parsed.correlation_id, parsed.correlation_source) == (
+        "postgres-jsonlog",
+        "ERROR",
+        "a55d9280-778c-5b3c-84cd-d4b60f24a990",
+        "field",
+    )
+    assert parsed.error
+    assert (parsed.error.type, parsed.error.message) == ("UniqueViolation", "duplicate key value")
+    assert parsed.attributes["state_code"] == "23505"
+
+
+def test_an_application_name_that_is_no_id_is_none() -> None:
+    parsed = parse(postgres_line(state_code="99999", application_name="Debezium Streaming"))
+    assert (parsed.correlation_id, parsed.attributes["application_name"]) == (None, "Debezium Streaming")
+    assert parsed.error
+    assert parsed.error.type is None
 
 
 @pytest.mark.parametrize(
