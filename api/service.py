@@ -25,7 +25,7 @@ class Service:
 
     def page_of(self, run_id: str) -> str:
         """Where a browser shows the run."""
-        return self.settings.api.url + run_page(run_id)
+        return self.settings.api.link_base + run_page(run_id)
 
 
 def service_of(request: Request) -> Service:

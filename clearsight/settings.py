@@ -121,6 +121,9 @@ class WorkerSettings(Section):
 class ApiSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    public_url: str | None = Field(
+        None, description="the address by which people reach the API; empty: made of host and port"
+    )
     allow_unauthenticated: bool = Field(
         False, description="listen on another address than loopback although nobody has to log in yet"
     )
@@ -133,7 +136,13 @@ class ApiSettings(Section):
 
     @property
     def url(self) -> str:
+        """Where this machine's programs reach it."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def link_base(self) -> str:
+        """What links for people begin with."""
+        return (self.public_url or self.url).rstrip("/")
 
 
 class DemoSettings(Section):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from clearsight.demo.demonstration import Demonstration
+
+STANDARD_OUTPUT = Path("-")
 SEED_HELP = "Names, values, order and causes follow from it; the same seed repeats them."
 
 
@@ -20,14 +24,20 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help=SEED_HELP)] = 1,
         seconds: Annotated[float, typer.Option(min=5, help="How long traffic runs.")] = 30,
         rate: Annotated[float, typer.Option(min=1, help="Commits a second.")] = 220,
-        json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+        json_path: Annotated[
+            Path | None,
+            typer.Option("--json", allow_dash=True, help="Write the figures to this file too; -: print only them."),
+        ] = None,
+        start: Annotated[
+            bool, typer.Option(help="Start the local stack; else use the running system that the settings describe.")
+        ] = True,
     ) -> None:
         """Start the stack, make traffic with five incidents in it, count what landed and explain the failed runs.
 
         Example: clearsight demo --seed 7 --json .clearsight/demo.json
         """
         if context.invoked_subcommand is None:
-            _demonstrate(seed, seconds, rate, json_path)
+            _demonstrate(seed, seconds, rate, json_path, start)
 
     @demo.command()
     def prepare() -> None:
@@ -56,35 +66,53 @@ def register(app: typer.Typer) -> None:
     app.add_typer(demo, name="demo")
 
 
-def _demonstrate(seed: int, seconds: float, rate: float, json_path: Path | None) -> None:
-    import json
-
+def _demonstrate(seed: int, seconds: float, rate: float, json_path: Path | None, start: bool) -> None:
     from rich.console import Console
 
     from clearsight.demo.demonstration import demonstrate
-    from clearsight.demo.summary import show
     from clearsight.errors import LandingError
     from clearsight.settings import home, load_settings
-    from clearsight.stack.progress import shown
-    from clearsight.stack.supervisor import Stack
 
     began_s = time.monotonic()
-    with shown("starting") as report:
-        Stack(home()).up(report=report)
+    if start:
+        _start_stack()
     settings = load_settings()
     progress = Console(stderr=True, highlight=False)
     with progress.status("preparing") as status:
         demonstration = demonstrate(
             settings, home(), seed=seed, seconds=seconds, rate_per_s=rate, began_s=began_s, say=status.update
         )
-    show(demonstration, settings.api.url, Console(highlight=False))
-    if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(demonstration.figures(), indent=2) + "\n", encoding="utf-8")
+    _deliver(demonstration, settings.api.link_base, json_path, start)
     if demonstration.lost:
         raise LandingError(
             demonstration.landed.missing(), "look at the worker and the forwarder: clearsight tail worker"
         )
+
+
+def _start_stack() -> None:
+    from clearsight.settings import home
+    from clearsight.stack.progress import shown
+    from clearsight.stack.supervisor import Stack
+
+    with shown("starting") as report:
+        Stack(home()).up(report=report)
+
+
+def _deliver(demonstration: Demonstration, link_base: str, json_path: Path | None, local: bool) -> None:
+    import json
+
+    from rich.console import Console
+
+    from clearsight.demo.summary import show
+
+    figures = json.dumps(demonstration.figures(), indent=2) + "\n"
+    if json_path == STANDARD_OUTPUT:
+        typer.echo(figures, nl=False)
+        return
+    show(demonstration, link_base, Console(highlight=False), local)
+    if json_path:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(figures, encoding="utf-8")
 
 
 def _break(name: str, seed: int | None, as_json: bool) -> None:
@@ -113,5 +141,5 @@ def _break(name: str, seed: int | None, as_json: bool) -> None:
         return
     typer.echo(f"Run {incident.run_id} failed: {incident.failure.message}")
     typer.echo(f"Ask why:   clearsight why {incident.run_id}")
-    typer.echo(f"Or look:   {settings.api.url}/run/{incident.run_id}")
+    typer.echo(f"Or look:   {settings.api.link_base}/run/{incident.run_id}")
     typer.echo(f"Again:     clearsight demo break {name} --seed {chosen}")

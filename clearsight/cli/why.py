@@ -43,7 +43,7 @@ async def _ask(settings: Settings, run_id: str) -> Why:
     from api.queries.why import why as ask
 
     async with question(single_engine(settings)) as connection:
-        page = settings.api.url + run_page(run_id)
+        page = settings.api.link_base + run_page(run_id)
         return await ask(connection, run_id, settings.mapping, settings.cloudwatch.groups, page)
 
 

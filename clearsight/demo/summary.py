@@ -9,21 +9,25 @@ from rich.text import Text
 from clearsight.demo.demonstration import WARM_UP_S, Demonstration, Explained
 
 
-def show(demonstration: Demonstration, api_url: str, console: Console) -> None:
-    """Why each run failed, with its link; what was written against what landed; how fresh it was; where to look."""
+def show(demonstration: Demonstration, api_url: str, console: Console, local: bool) -> None:
+    """Why each run failed, with its link; what was written against what landed; how fresh it was; where to look.
+
+    `local`: the system is the stack that `clearsight up` starts, so its commands are named.
+    """
     for explained in demonstration.incidents:
         _show_answer(explained, api_url, console)
     console.print(_counts(demonstration))
     console.print(_rates(demonstration), soft_wrap=True)
     console.print(_fresh(demonstration), soft_wrap=True)
-    console.print(
-        f"\nLook around:  {api_url}/docs\n"
-        f"Ask again:    clearsight why {demonstration.incidents[0].incident.run_id}\n"
-        "Break more:   clearsight demo break timeout\n"
-        "Stop it:      clearsight down   (--purge removes its data too)",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(f"\nLook around:  {api_url}/docs", highlight=False, soft_wrap=True)
+    if local:
+        console.print(
+            f"Ask again:    clearsight why {demonstration.incidents[0].incident.run_id}\n"
+            "Break more:   clearsight demo break timeout\n"
+            "Stop it:      clearsight down   (--purge removes its data too)",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show_answer(explained: Explained, api_url: str, console: Console) -> None:

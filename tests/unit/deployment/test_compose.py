@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from clearsight.settings import Settings
 from clearsight.stack import connect, kafka, postgres, versions
 from clearsight.stack.part import Site
-from clearsight.stack.programs import all_parts
-from clearsight.stack.state import ROLES
+from clearsight.stack.ports import NAMES
+from clearsight.stack.programs import READY_VARIABLE, all_parts
+from clearsight.stack.state import CONNECT_VARIABLE, ROLES, settings_tree
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+OURS: dict[str, Any] = {
+    name: service for name, service in SERVICES.items() if service["image"].startswith("clearsight-rca:")
+}
+PASSWORD = re.compile(r"\$\{(\w+)_PASSWORD:\?\}")
 SITE = Site(Path("/home"), {"kafka": 9092, "controller": 9093, "connect": 8083, "postgres": 5432}, {})
 
 PLACES = {
@@ -40,16 +47,38 @@ CONNECT_IMAGE = {
 
 
 def test_versions() -> None:
-    images = {name: service["image"] for name, service in SERVICES.items() if "build" not in service}
-    assert images == {
-        "postgres": f"postgres:{versions.POSTGRES}",
-        "kafka": f"apache/kafka:{versions.KAFKA}",
-        "connect": f"quay.io/debezium/connect:{versions.DEBEZIUM}",
-    }
+    images = {name: service["image"] for name, service in SERVICES.items() if name not in OURS}
+    assert images == versions.IMAGES
 
 
 def test_parts() -> None:
-    assert set(SERVICES) == {part.name for part in all_parts()}
+    assert set(SERVICES) == {part.name for part in all_parts()} | {"demo"}
+    assert SERVICES["demo"]["profiles"] == ["demo"]
+
+
+def test_one_image_of_ours_is_built_once() -> None:
+    assert len({service["image"] for service in OURS.values()}) == 1
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["cloudwatch"]
+
+
+def test_commands(tmp_path: Path) -> None:
+    """What the local stack runs; the address of a listener apart."""
+    site = Site(tmp_path, dict.fromkeys(NAMES, 4566), dict.fromkeys(ROLES, "x"))
+    for part in all_parts():
+        if part.name in OURS:
+            given = [word for word in SERVICES[part.name]["command"] if word not in ("--host", "0.0.0.0")]
+            assert given == list(part.launch(site).argv[3:]), part.name
+
+
+def test_each_setting_exists() -> None:
+    """An unknown variable would be ignored."""
+    for name, service in OURS.items():
+        for variable in service.get("environment", {}):
+            section, *rest = variable.removeprefix("CLEARSIGHT_").lower().split("__")
+            if variable == READY_VARIABLE:
+                continue
+            model = Settings.model_fields[section].annotation
+            assert rest[0] in model.model_fields, f"{name}: {variable}"  # type: ignore[union-attr]
 
 
 def test_kafka() -> None:
@@ -78,7 +107,52 @@ def test_roles() -> None:
     assert [role for role in ROLES if role != "postgres" and f"CREATE ROLE {role} " not in made] == []
 
 
+def test_each_container_has_the_passwords_that_it_needs() -> None:
+    given = {
+        name: {found for value in service.get("environment", {}).values() for found in PASSWORD.findall(value)}
+        for name, service in SERVICES.items()
+    }
+    everybody = given.pop("postgres")
+    assert {name: passwords for name, passwords in given.items() if passwords} == {
+        "connect": {"CDC"},
+        "application": {"POSTGRES", "APPLICATION"},
+        "migrate": {"OWNER"},
+        "register": {"POSTGRES", "CDC"},
+        "worker": {"WRITER"},
+        "api": {"API"},
+        "demo": {"POSTGRES", "APPLICATION", "API"},
+    }
+    assert everybody == set(re.findall(r"^(\w+)_PASSWORD=$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_connect_is_told_the_password_by_its_environment() -> None:
+    reference = settings_tree(dict.fromkeys(NAMES, 1), dict.fromkeys(ROLES, "x"))["connect"]["password_reference"]
+    given = SERVICES["register"]["environment"]["CLEARSIGHT_CONNECT__PASSWORD_REFERENCE"]
+    assert given == reference.replace("${", "$${")  # Compose's way to write a dollar sign
+    assert CONNECT_VARIABLE in SERVICES["connect"]["environment"]
+
+
+def test_what_shall_end_is_tried_again_a_few_times_and_the_rest_for_ever() -> None:
+    once = {part.name for part in all_parts() if part.one_shot}
+    assert {name for name, service in SERVICES.items() if service["restart"] == "on-failure:3"} == once
+    assert {name for name, service in SERVICES.items() if service["restart"] == "unless-stopped"} == (
+        set(SERVICES) - once - {"demo"}
+    )
+
+
+def test_what_stays_says_whether_it_does_its_work() -> None:
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {
+        "demo",
+        *(part.name for part in all_parts() if part.one_shot),
+    }
+
+
 def test_nothing_is_published_beyond_the_loopback() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_ours_have_no_rights() -> None:
     assert "USER 10001" in (ROOT / "Dockerfile").read_text()
+    assert all(service["cap_drop"] == ["ALL"] and service["read_only"] for service in OURS.values())
+    assert all(service["security_opt"] == ["no-new-privileges:true"] for service in SERVICES.values())
