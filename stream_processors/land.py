@@ -1,7 +1,8 @@
 """One batch, one transaction.
 
 Locks are taken by class, each sorted by key, never a lower class again: 1 positions, 2 transactions, 3 correlations,
-4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others committed.
+4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others committed;
+last it settles its dead letters.
 """
 
 from __future__ import annotations
@@ -143,6 +144,7 @@ class Landing:
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
         dirty = started | touched_runs | _named_runs(joined.values(), batch, keys)
+        dirty |= {found.run for found in amended if found.run is not None}
         runs.lock(cursor, dirty)
 
         # read again: who held a run's lock before us may have placed it since
