@@ -154,7 +154,7 @@ def parse_mapping(text: str, path: str = "clearsight.toml") -> Mapping:
 
 class _Reader:
     def __init__(self, text: str, path: str) -> None:
-        self._lines = text.splitlines()
+        self._text = text
         self._path = path
 
     def mapping(self, document: dict[str, Any]) -> Mapping:
@@ -232,21 +232,22 @@ class _Reader:
 
     def _error(self, section: str, key: str, problem: str, mend: str, occurrence: int = 0) -> MappingError:
         name = f"{section}.{key}" if section and not key.startswith(section) else key
-        return MappingError(self._path, name, self._line_of(section, key, occurrence), problem, mend)
+        return MappingError(self._path, name, line_of(self._text, section, key, occurrence), problem, mend)
 
-    def _line_of(self, section: str, key: str, occurrence: int) -> int | None:
-        """The line of `key` in `section`, else of the section's heading."""
-        heading, seen, inside = None, -1, section == ""
-        for number, line in enumerate(self._lines, start=1):
-            text = line.strip()
-            if text.startswith("["):
-                name = text.strip("[]").split("#")[0].strip().rstrip("]").strip()
-                seen += name == section
-                inside = name == section and seen == occurrence
-                if inside:
-                    heading = number
-                if name == key or name == f"{section}.{key}":
-                    return number
-            elif inside and re.match(rf'"?{re.escape(key)}"?\s*=', text):
+
+def line_of(text: str, section: str, key: str, occurrence: int = 0) -> int | None:
+    """The line of `key` in a mapping file's `section` ("source.run"; the n-th of that heading), else of its heading."""
+    heading, seen, inside = None, -1, section == ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = line.strip()
+        if written.startswith("["):
+            name = written.strip("[]").split("#")[0].strip().rstrip("]").strip()
+            seen += name == section
+            inside = name == section and seen == occurrence
+            if inside:
+                heading = number
+            if name == key or name == f"{section}.{key}":
                 return number
-        return heading
+        elif inside and re.match(rf'"?{re.escape(key)}"?\s*=', written):
+            return number
+    return heading

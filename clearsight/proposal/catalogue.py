@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from clearsight.tables import TableName
 
@@ -78,11 +79,32 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     database: str
     server_version: int
     """As libpq counts: 180006."""
+    wal_level: str = "logical"
     tables: tuple[Table, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[TableName, Table]:
         return {table.name: table for table in self.tables}
+
+    def sends(self, column: Column) -> bool:
+        """Whether changes can hold this column's value: generated ones are sent since PostgreSQL 18, if stored."""
+        return not column.generated or (column.generated == "stored" and self.server_version >= 180_000)
+
+    def with_samples(self, found: Mapping[tuple[TableName, str], tuple[str, ...]]) -> Catalogue:
+        """With the values that were seen in these columns, where nothing better is known."""
+
+        def sampled(table: TableName, column: Column) -> Column:
+            values = found.get((table, column.name), ())
+            return column if column.values or not values else replace(column, values=values, sampled=True)
+
+        touched = {table for table, _ in found}
+        tables = (
+            replace(table, columns=tuple(sampled(table.name, column) for column in table.columns))
+            if table.name in touched
+            else table
+            for table in self.tables
+        )
+        return replace(self, tables=tuple(tables))
 
     def chosen(self, names: Iterable[str]) -> list[Table]:
         """Those of the named tables that are there."""

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
+from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable, line_of
 from clearsight.proposal.catalogue import Catalogue, Column, Table
 from clearsight.tables import TableName
 from clearsight.topics import clashes
 
-_NOT_COLUMNS = ("table", "succeeded", "failed")
+_COLUMN_KEYS = ("key", "correlation", "name", "owner", "status", "lifecycle", "scenario", "run", "user", "node", "value",
+                "started", "finished", "error", "email")  # fmt: skip
 _TIMES = ("time", "date", "text", "number")
 """What can hold a time: text as ISO 8601, a number since the epoch."""
 
@@ -23,34 +25,39 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
 
     severity: Literal["error", "warning"]
     part: Part
+    occurrence: int
+    """Which of the [[source.other]] it is, from 0; 0 for every other part."""
     key: str
     table: str
     message: str
     mend: str
+
+    def line(self, text: str) -> int | None:
+        """In the text of the mapping file."""
+        return line_of(text, f"source.{self.part}", self.key.partition(".")[0], self.occurrence)
 
 
 def misfits(mapping: Mapping, catalogue: Catalogue, topic_prefix: str = "clearsight") -> list[Misfit]:
     """Everything that does not fit, in the order of the file; [] where all does."""
     found = [each for part, table in mapping.parts() for each in _of_table(part, table, mapping, catalogue)]
     blocked = dict(clashes(topic_prefix, mapping.tables()))
+    places = {table.table: place for place, table in enumerate(mapping.other)}
     for part, table in mapping.parts():
         if other := blocked.get(table.table):
             message = f"the Kafka topic of {table.table} cannot be beside {other}: the names differ at most in . and _"
             mend = "leave one of both tables out of the mapping file, or set another CLEARSIGHT_KAFKA__TOPIC_PREFIX"
             found.append(_misfit("error", part, table, "table", message, mend))
-    return found
+    return [replace(each, occurrence=places.get(each.table, 0)) for each in found]
 
 
 def named_columns(table: AnyTable) -> Iterator[tuple[str, str]]:
     """Each column that a part of the mapping names, after the key that names it."""
-    for field in table.__struct_fields__:
-        value = getattr(table, field)
-        if field in _NOT_COLUMNS or value is None:
-            continue
+    for field in _COLUMN_KEYS:
+        value = getattr(table, field, None)
         if isinstance(value, dict):
             yield from ((f"{field}.{state}", column) for state, column in value.items())
         else:
-            yield from ((field, column) for column in ([value] if isinstance(value, str) else value))
+            yield from ((field, column) for column in ([value] if isinstance(value, str) else value or ()))
 
 
 def _of_table(part: Part, table: AnyTable, mapping: Mapping, catalogue: Catalogue) -> Iterator[Misfit]:
@@ -64,17 +71,22 @@ def _of_table(part: Part, table: AnyTable, mapping: Mapping, catalogue: Catalogu
     if obstacle:
         yield _misfit("error", part, table, "table", f"{table.table} {obstacle}", f"correct {_section(part)}")
     for key, column in named_columns(table):
-        yield from _of_column(part, table, key, column, actual)
+        yield from _of_column(part, table, key, column, actual, catalogue)
     yield from _key(part, table, actual)
     yield from _references(part, table, actual, mapping, catalogue)
 
 
-def _of_column(part: Part, table: AnyTable, key: str, name: str, actual: Table) -> Iterator[Misfit]:
+def _of_column(
+    part: Part, table: AnyTable, key: str, name: str, actual: Table, catalogue: Catalogue
+) -> Iterator[Misfit]:
     column = actual.by_name.get(name)
     if column is None:
         message = f"the mapping file names the column {name} of {table.table}, and the table has none of that name"
         near = _nearest(name, actual.by_name)
         yield _misfit("error", part, table, key, message, near or f"correct {key} in {_section(part)}")
+    elif not catalogue.sends(column):
+        message = f"{table.table}.{name} is generated, and PostgreSQL does not send it before version 18"
+        yield _misfit("error", part, table, key, message, f"name another column as {key} in {_section(part)}")
     elif wrong := _wrong_type(key, column):
         message = f"{table.table}.{name} is {column.type}: {wrong}"
         yield _misfit("error", part, table, key, message, f"name another column as {key} in {_section(part)}")
@@ -131,7 +143,7 @@ def _pointers(table: AnyTable, mapping: Mapping) -> Iterator[tuple[str, str, Any
 def _misfit(
     severity: Literal["error", "warning"], part: Part, table: AnyTable, key: str, message: str, mend: str
 ) -> Misfit:
-    return Misfit(severity=severity, part=part, key=key, table=table.table, message=message, mend=mend)
+    return Misfit(severity=severity, part=part, occurrence=0, key=key, table=table.table, message=message, mend=mend)
 
 
 def _section(part: Part) -> str:

@@ -124,8 +124,12 @@ def read_catalogue(connection: Connection[Any], schemas: Collection[str] | None 
         )
         for row in found
     )
+    level = connection.execute("SELECT current_setting('wal_level')").fetchall()[0][0]
     return Catalogue(
-        database=connection.info.dbname, server_version=connection.info.server_version, tables=tuple(tables)
+        database=connection.info.dbname,
+        server_version=connection.info.server_version,
+        wal_level=level,
+        tables=tuple(tables),
     )
 
 

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from clearsight.errors import SourceError, Unavailable
+from clearsight.errors import ConfigurationError, SourceError, Unavailable
 from clearsight.mapping import Mapping
 from clearsight.proposal.catalogue import Catalogue
 from clearsight.proposal.misfits import misfits
@@ -141,13 +141,12 @@ def without_full_identity(catalogue: Catalogue, mapping: Mapping) -> list[TableN
 
 def check(connection: Connection[Any], mapping: Mapping) -> Catalogue:
     """The catalogue of the mapped schemas. Raises SourceError naming the first thing that is wrong with this source."""
-    level = connection.execute("SHOW wal_level").fetchall()[0][0]
-    if level != "logical":
+    catalogue = read_catalogue(connection, {TableName.parse(table).schema for table in mapping.tables()})
+    if catalogue.wal_level != "logical":
         raise SourceError(
-            f"the source's wal_level is {level}, it must be logical",
+            f"the source's wal_level is {catalogue.wal_level}, it must be logical",
             "run ALTER SYSTEM SET wal_level = logical on the source and restart it",
         )
-    catalogue = read_catalogue(connection, {TableName.parse(table).schema for table in mapping.tables()})
     for misfit in misfits(mapping, catalogue):
         if misfit.severity == "error":
             raise SourceError(misfit.message, misfit.mend)
@@ -155,8 +154,18 @@ def check(connection: Connection[Any], mapping: Mapping) -> Catalogue:
 
 
 def connect(dsn: str, named: str) -> Connection[Any]:
-    """To a source database. Raises Unavailable with the server's reason, which holds no password; `named` says where the
-    address came from."""
+    """To a source database. `named` says where the address came from.
+
+    Raises ConfigurationError where it is none, Unavailable with the server's reason. Neither holds a password.
+    """
+    mend = f"correct {named}; write signs in a password as %XX, or leave it to PGPASSWORD or ~/.pgpass"
+    try:
+        parts = conninfo_to_dict(dsn)
+        readable = "@" not in str(parts.get("host", "")) and str(parts.get("port") or 0).replace(",", "").isdigit()
+    except psycopg.ProgrammingError:
+        readable = False
+    if not readable:  # its parts, and so PostgreSQL's own message, may hold pieces of the password
+        raise ConfigurationError("the source's address is no connection string", mend)
     try:
         return psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
