@@ -11,6 +11,7 @@ from api import problems
 from api.routers import correlation, health, run, scenario
 from api.service import Service
 from clearsight.settings import Settings, load_settings
+from clearsight.version import VERSION
 
 
 def create_api(settings: Settings) -> FastAPI:
@@ -25,7 +26,7 @@ def create_api(settings: Settings) -> FastAPI:
     api = FastAPI(
         title="ClearSight RCA",
         summary="Why did the run fail? Row changes and log lines, joined by correlation id.",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
     )
     api.state.service = service

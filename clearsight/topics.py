@@ -94,6 +94,7 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
     raw = {
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_days * DAY_MS),
+        "retention.bytes": "-1",  # a broker's own limit would cut short what replay needs
         "cleanup.policy": "delete",
         "compression.type": "producer",
         "max.message.bytes": str(RAW_MAX_BYTES),

@@ -1,4 +1,4 @@
-"""Creates the product's topics. Existing ones are left as they are: the doctor says where they differ."""
+"""Creates the product's topics, and says where existing ones differ: they are left as they are unless asked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from clearsight.doctor.finding import Examination, Finding
+from clearsight.doctor.kafka import CHECKS, Wanted, judge_topics, mendable
 from clearsight.errors import Unavailable
 from clearsight.settings import KafkaSettings
-from clearsight.topics import topics
+from clearsight.topics import PARTITIONS, Topic, topics
+from connectors.kafka_facts import observe_topics, set_topic_settings
 
 _TIMEOUT_S = 15.0
 
@@ -26,7 +29,7 @@ def create_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[str]:
             replication_factor=kafka.replication_factor,
             config=topic.config,
         )
-        for topic in topics(kafka.topic_prefix, tables, kafka.retention_days)
+        for topic in _topics(kafka, tables)
     ]
     created = []
     try:
@@ -36,9 +39,52 @@ def create_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[str]:
             if _created(future):
                 created.append(name)
     except KafkaException as error:
-        reason = error.args[0].str()
-        raise Unavailable(f"Kafka: {reason}", "check CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS and that Kafka runs") from None
+        raise _unavailable(error) from None
     return created
+
+
+def differing_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[Finding]:
+    """Where the topics that exist are not as `create_topics` makes them. Raises Unavailable."""
+    found = Examination("kafka", CHECKS)
+    wanted = wanted_topics(kafka, tables)
+    try:
+        present = observe_topics(AdminClient({"bootstrap.servers": kafka.bootstrap_servers}), wanted.topics)
+    except KafkaException as error:
+        raise _unavailable(error) from None
+    judge_topics(found, present, wanted)
+    return [finding for _, finding in found.kinds]
+
+
+def mend_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Set the settings that differ, by topic, and return them. Nothing is kept for a shorter time than before; partitions
+    and copies stay. Raises Unavailable."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    wanted = _topics(kafka, tables)
+    try:
+        present = observe_topics(admin, wanted)
+        changes = {topic.name: mendable(topic, present[topic.name]) for topic in wanted if topic.name in present}
+        changes = {name: settings for name, settings in changes.items() if settings}
+        if changes:
+            set_topic_settings(admin, changes)
+    except KafkaException as error:
+        raise _unavailable(error) from None
+    return changes
+
+
+def wanted_topics(kafka: KafkaSettings, tables: tuple[str, ...], group: str = "", lag_limit_s: float = 0) -> Wanted:
+    """What the doctor holds Kafka against."""
+    return Wanted(
+        topics=tuple(_topics(kafka, tables)),
+        replication_factor=kafka.replication_factor,
+        servers=kafka.bootstrap_servers,
+        group=group,
+        lag_limit_s=lag_limit_s,
+        workers_at_most=PARTITIONS,
+    )
+
+
+def _topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[Topic]:
+    return topics(kafka.topic_prefix, tables, kafka.retention_days)
 
 
 def _created(future: object) -> bool:
@@ -49,3 +95,7 @@ def _created(future: object) -> bool:
             raise
         return False
     return True
+
+
+def _unavailable(error: KafkaException) -> Unavailable:
+    return Unavailable(f"Kafka: {error.args[0].str()}", "check CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS and that Kafka runs")

@@ -30,9 +30,19 @@ def configuration(connection: Connection) -> Config:
 
 
 def newest_revision() -> str | None:
+    return _scripts().get_current_head()
+
+
+def revisions_after(revision: str | None) -> tuple[str, ...]:
+    """What a database at `revision` (None: an empty one) lacks, oldest first. Raises CommandError for an unknown one."""
+    missing = _scripts().iterate_revisions("head", revision or "base")
+    return tuple(script.revision for script in missing)[::-1]
+
+
+def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    return ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(config)
 
 
 def current_revision(connection: Connection) -> str | None:

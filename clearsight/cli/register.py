@@ -22,7 +22,7 @@ def register_connector(
     from clearsight.settings import load_settings
     from connectors.debezium import source
     from connectors.debezium.register import connector_config, register
-    from connectors.topics import create_topics
+    from connectors.topics import create_topics, differing_topics
 
     settings = load_settings()
     mapping = settings.mapping
@@ -35,5 +35,10 @@ def register_connector(
     created = create_topics(settings.kafka, mapping.tables())
     if created:
         typer.echo(f"created {len(created)} topics")
+    differing = differing_topics(settings.kafka, mapping.tables())
+    for finding in differing:
+        typer.secho(f"{finding.severity}: {finding.what}", fg="yellow", err=True)
+    if differing:
+        typer.echo("  mend: see `clearsight doctor --area kafka`; existing topics are left as they are", err=True)
     register(settings.connect, connector_config(settings, mapping))
     typer.echo(f"connector {settings.connect.connector_name} runs")

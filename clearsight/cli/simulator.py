@@ -37,4 +37,5 @@ def register(app: typer.Typer) -> None:
             seed=seed,
             account_id=cloudwatch.account_id,
             region=cloudwatch.region,
+            groups=cloudwatch.groups,
         )

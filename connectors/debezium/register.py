@@ -100,7 +100,9 @@ def _wait_until_running(client: httpx.Client, url: str, timeout_s: float) -> Non
             states = [part["state"] for part in parts]
             if "FAILED" in states:
                 trace = next(part.get("trace", "") for part in parts if part["state"] == "FAILED")
-                raise SourceError(f"the connector failed: {_cause(trace)}", "mend it at the source and register again")
+                raise SourceError(
+                    f"the connector failed: {cause_of(trace)}", "mend it at the source and register again"
+                )
             if len(states) > 1 and set(states) == {"RUNNING"}:
                 return
             state = ", ".join(states)
@@ -117,7 +119,7 @@ def _message(answer: httpx.Response) -> str:
         return f"HTTP {answer.status_code}"
 
 
-def _cause(trace: str) -> str:
+def cause_of(trace: str) -> str:
     """The innermost cause of a Java stack trace, in one line."""
     causes = [line for line in trace.splitlines() if line and not line.startswith(("\t", " "))]
     return causes[-1].removeprefix("Caused by: ")[:500] if causes else "no reason given"

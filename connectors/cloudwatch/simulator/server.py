@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -59,12 +60,24 @@ def _json(body: object) -> Response:
 
 
 def serve(
-    host: str, port: int, ledger_path: Path, profile: Profile, *, seed: int, account_id: str, region: str
+    host: str,
+    port: int,
+    ledger_path: Path,
+    profile: Profile,
+    *,
+    seed: int,
+    account_id: str,
+    region: str,
+    groups: Iterable[str] = (),
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises StackError for a taken port or a broken ledger."""
+    """Serve an account that has these log groups from the start, until SIGTERM or SIGINT.
+
+    Raises StackError for a taken port or a broken ledger.
+    """
     listener = _listen(host, port)
     ledger = Ledger(ledger_path)
     simulator = Simulator(ledger, _now_ms, profile=profile, seed=seed, account_id=account_id, region=region)
+    simulator.have_groups(groups)
     signal.signal(signal.SIGTERM, _stopped)
     config = uvicorn.Config(
         application(simulator),

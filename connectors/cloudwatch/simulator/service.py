@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -71,6 +71,12 @@ class Simulator:
         constraints.check(name, params)
         answer = operation(params, now)
         return answer if isinstance(answer, bytes) else orjson.dumps(answer)
+
+    def have_groups(self, names: Iterable[str]) -> None:
+        """Make the log groups that are not there, as an application's deployment does."""
+        for name in names:
+            if name not in self.account.groups:
+                catalogue.create_log_group(self.account, self._ledger, {"logGroupName": name}, self._clock())
 
     def counts(self) -> dict[str, Any]:
         """Accepted lines, in all and by group."""

@@ -1,0 +1,238 @@
+"""What is right and wrong with Kafka and with the product's topics: replay needs them as clearsight/topics.py says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from clearsight.doctor.finding import Away, Examination, Kind
+from clearsight.doctor.names import shortened
+from clearsight.topics import AUDIT_MAX_BYTES, Topic
+
+CHECKS = ("connection", "topics", "partitions", "copies", "settings of the topics", "broker", "worker")
+
+REQUEST_MARGIN_BYTES = 1024 * 1024
+"""A request holds more than its largest record."""
+
+UNREACHABLE = Kind(
+    code="kafka.unreachable",
+    check="connection",
+    what="Kafka at {where} does not answer: {reason}",
+    mend="start it, or correct CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS",
+)
+TOPIC_MISSING = Kind(
+    code="kafka.topic-missing",
+    check="topics",
+    what="Kafka has no topic {topics}",
+    mend="run `clearsight register`, which creates it",
+)
+PARTITIONS_FEW = Kind(
+    code="kafka.partitions-few",
+    check="partitions",
+    what="{topics}: {found} partitions, should be {wanted}: fewer workers can share the work",
+    mend="kafka-topics.sh --bootstrap-server {servers} --alter --topic {topic} --partitions {wanted}; restart the workers",
+)
+PARTITIONS_MANY = Kind(
+    code="kafka.partitions-many",
+    check="partitions",
+    what="{topics}: {found} partitions, should be {wanted}: what one partition keeps in order may be read out of order",
+    mend="Kafka cannot take partitions away: stop the connector, delete the topic with kafka-topics.sh --bootstrap-server "
+    "{servers} --delete --topic {topic} (its records go with it), then run `clearsight register`",
+)
+COPIES = Kind(
+    code="kafka.copies",
+    check="copies",
+    what="{topics}: {found} copies, should be {wanted} (CLEARSIGHT_KAFKA__REPLICATION_FACTOR): a broker's disk is enough "
+    "to lose records",
+    mend="add brokers to the topic with kafka-reassign-partitions.sh --bootstrap-server {servers}, or set "
+    "CLEARSIGHT_KAFKA__REPLICATION_FACTOR={found} if that is meant",
+)
+_SET = "run `clearsight doctor --mend`, or kafka-configs.sh --bootstrap-server {servers} --entity-type topics "
+_SET += "--entity-name {topic} --alter --add-config {setting}={wanted}"
+RETENTION = Kind(
+    code="kafka.topic-retention",
+    check="settings of the topics",
+    what="{topics}: {setting} is {found}, should be {wanted}: replay reaches back as far as that",
+    mend="kafka-configs.sh --bootstrap-server {servers} --entity-type topics --entity-name {topic} --alter --add-config "
+    "{setting}={wanted} (`clearsight doctor --mend` does it, but never shortens what is kept), or set "
+    "CLEARSIGHT_KAFKA__RETENTION_DAYS",
+)
+TIMESTAMPS = Kind(
+    code="kafka.topic-timestamps",
+    check="settings of the topics",
+    what="{topics}: {setting} is {found}, should be {wanted}: with event time, retention deletes backfilled records at once",
+    mend=_SET,
+)
+CLEANUP = Kind(
+    code="kafka.topic-cleanup",
+    check="settings of the topics",
+    what="{topics}: {setting} is {found}, should be {wanted}: compaction drops what replay needs, and checkpoints need it",
+    mend=_SET,
+)
+MAX_BYTES = Kind(
+    code="kafka.topic-max-bytes",
+    check="settings of the topics",
+    what="{topics}: {setting} is {found}, should be {wanted}: a larger record stops whoever writes it",
+    mend=_SET,
+)
+SETTING = Kind(
+    code="kafka.topic-setting",
+    check="settings of the topics",
+    what="{topics}: {setting} is {found}, should be {wanted}",
+    mend=_SET,
+)
+AUTO_CREATE = Kind(
+    code="kafka.auto-create",
+    check="broker",
+    severity="warning",
+    what="the broker creates topics by itself: a topic that somebody deleted comes back with other settings",
+    mend="set auto.create.topics.enable=false in the brokers' server.properties and restart them",
+)
+REQUEST_BYTES = Kind(
+    code="kafka.request-bytes",
+    check="broker",
+    what="the broker takes requests of {found} bytes at most, and the product's records may have {wanted}",
+    mend="set socket.request.max.bytes={wanted} or more in the brokers' server.properties and restart them",
+)
+WORKER_ABSENT = Kind(
+    code="kafka.worker-absent",
+    check="worker",
+    what="no worker is in the consumer group {group}: nothing lands",
+    mend="start one with `clearsight worker`",
+    follows=(
+        "kafka.topic-missing",
+        "report.unreachable",
+        "report.login",
+        "report.migrations",
+        "report.writer-rights",
+        "report.writer-read-only",
+    ),
+)
+WORKER_BEHIND = Kind(
+    code="kafka.worker-behind",
+    check="worker",
+    severity="warning",
+    what="the worker is behind: {records} records wait in {topics}, the oldest for more than {limit_s} s",
+    mend="wait if it catches up; else look at its log, or start more workers (up to {most} share the work)",
+    follows=("kafka.worker-absent", *WORKER_ABSENT.follows),
+)
+
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+
+_KIND_OF_SETTING = {
+    "retention.ms": RETENTION,
+    "retention.bytes": RETENTION,
+    "message.timestamp.type": TIMESTAMPS,
+    "cleanup.policy": CLEANUP,
+    "max.message.bytes": MAX_BYTES,
+}
+
+
+class TopicFacts(msgspec.Struct, frozen=True):
+    partitions: int
+    copies: int
+    """Of its least copied partition."""
+    settings: dict[str, str]
+    """In effect: its own, else the broker's."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    topic: str
+    records: int
+
+
+class KafkaFacts(msgspec.Struct, frozen=True, kw_only=True):
+    topics: dict[str, TopicFacts]
+    """Of the product's topics, those that exist."""
+    broker: dict[str, str] | Away
+    """The broker's own settings, where Kafka tells them."""
+    workers: int
+    """Members of the workers' consumer group."""
+    waiting: tuple[Waiting, ...]
+    """Topics with records that no worker has read for longer than `lag_limit_s`."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    topics: tuple[Topic, ...]
+    replication_factor: int
+    servers: str
+    group: str
+    lag_limit_s: float
+    workers_at_most: int
+
+
+def judge(facts: KafkaFacts | Away, wanted: Wanted) -> Examination:
+    found = Examination("kafka", CHECKS)
+    if isinstance(facts, Away):
+        found.find(UNREACHABLE, where=facts.where, reason=facts.reason)
+        found.leave("Kafka does not answer")
+        return found
+    judge_topics(found, facts.topics, wanted)
+    _broker(found, facts.broker)
+    if facts.workers == 0:
+        found.find(WORKER_ABSENT, group=wanted.group)
+    if facts.waiting:
+        found.find(
+            WORKER_BEHIND,
+            records=f"{sum(each.records for each in facts.waiting):,}",
+            topics=shortened([each.topic for each in facts.waiting], 3),
+            limit_s=f"{wanted.lag_limit_s:.0f}",
+            most=wanted.workers_at_most,
+        )
+    return found
+
+
+def judge_topics(found: Examination, topics: dict[str, TopicFacts], wanted: Wanted) -> None:
+    """One finding for each thing that is wrong, whatever the number of topics that share it."""
+    missing = [topic.name for topic in wanted.topics if topic.name not in topics]
+    if missing:
+        found.find(TOPIC_MISSING, topics=shortened(missing))
+    wrong: dict[tuple[Kind, str, str, str], list[str]] = {}
+    for topic in wanted.topics:
+        if topic.name in topics:
+            for difference in _differences(topic, topics[topic.name], wanted.replication_factor):
+                wrong.setdefault(difference, []).append(topic.name)
+    for (kind, setting, is_, should), names in wrong.items():
+        values = {"setting": setting, "found": is_, "wanted": should, "servers": wanted.servers}
+        topic_name = names[0] if len(names) == 1 else "TOPIC"
+        found.find(kind, topics=shortened(names), topic=topic_name, **values)
+
+
+def _differences(wanted: Topic, found: TopicFacts, copies: int) -> Iterable[tuple[Kind, str, str, str]]:
+    if found.partitions != wanted.partitions:
+        kind = PARTITIONS_FEW if found.partitions < wanted.partitions else PARTITIONS_MANY
+        yield kind, "partitions", str(found.partitions), str(wanted.partitions)
+    if found.copies < copies:
+        yield COPIES, "copies", str(found.copies), str(copies)
+    for setting, value in wanted.config.items():
+        is_ = found.settings.get(setting, "unknown")
+        if is_ != value:
+            yield _KIND_OF_SETTING.get(setting, SETTING), setting, is_, value
+
+
+def mendable(wanted: Topic, found: TopicFacts) -> dict[str, str]:
+    """The settings that may be set without harm: all that differ, but a retention only to keep more."""
+    return {
+        setting: value
+        for setting, value in wanted.config.items()
+        if found.settings.get(setting) != value and not _shortens(setting, found.settings.get(setting), value)
+    }
+
+
+def _shortens(setting: str, found: str | None, wanted: str) -> bool:
+    if setting not in ("retention.ms", "retention.bytes") or found is None or wanted == "-1":
+        return False
+    return found == "-1" or int(found) > int(wanted)
+
+
+def _broker(found: Examination, broker: dict[str, str] | Away) -> None:
+    if isinstance(broker, Away):
+        found.leave(f"Kafka does not tell its brokers' settings: {broker.reason}", ["broker"])
+        return
+    if broker.get("auto.create.topics.enable") == "true":
+        found.find(AUTO_CREATE)
+    least = AUDIT_MAX_BYTES + REQUEST_MARGIN_BYTES
+    limit = int(broker.get("socket.request.max.bytes", least))
+    if limit < least:
+        found.find(REQUEST_BYTES, found=limit, wanted=least)

@@ -1,0 +1,47 @@
+"""Looks at Kafka Connect and the connector, for the doctor."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from clearsight.doctor.connect import ConnectFacts
+from clearsight.doctor.finding import Away
+from clearsight.settings import ConnectSettings
+from connectors.debezium.register import cause_of
+
+PLUGIN = "io.debezium.connector.postgresql.PostgresConnector"
+TIMEOUT_S = 4.0
+
+
+def observe_connect(connect: ConnectSettings) -> ConnectFacts | Away:
+    """Away where nothing answers, or something that is not Kafka Connect."""
+    try:
+        with httpx.Client(base_url=connect.url, timeout=TIMEOUT_S, trust_env=False) as client:
+            plugins = client.get("/connector-plugins").raise_for_status().json()
+            return _facts(client, {plugin["class"]: plugin["version"] for plugin in plugins}, connect.connector_name)
+    except httpx.HTTPStatusError as error:
+        return Away(connect.url, f"HTTP {error.response.status_code}")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Away(connect.url, str(error) or type(error).__name__)
+    except (ValueError, KeyError, TypeError):
+        return Away(connect.url, "what answers is not Kafka Connect")
+
+
+def _facts(client: httpx.Client, plugins: dict[str, str], connector: str) -> ConnectFacts:
+    place = f"/connectors/{quote(connector, safe='')}"
+    answer = client.get(place)
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return ConnectFacts(plugins=plugins, states=None, reason=None, config={})
+    config = answer.raise_for_status().json()["config"]
+    status: dict[str, Any] = client.get(f"{place}/status").raise_for_status().json()
+    parts = [status["connector"], *status["tasks"]]
+    trace = next((part.get("trace", "") for part in parts if part["state"] == "FAILED"), None)
+    return ConnectFacts(
+        plugins=plugins,
+        states=tuple(part["state"] for part in parts),
+        reason=None if trace is None else cause_of(trace),
+        config=config,
+    )

@@ -1,0 +1,135 @@
+"""Looks at Kafka and the product's topics, for the doctor and for `register`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+)
+
+from clearsight.doctor.finding import Away
+from clearsight.doctor.kafka import KafkaFacts, TopicFacts, Waiting
+from clearsight.topics import Topic
+
+TIMEOUT_S = 4.0
+
+_SILENT = logging.Logger("kafka")
+_SILENT.addHandler(logging.NullHandler())
+
+
+def admin_client(servers: str) -> AdminClient:
+    """One that keeps its complaints to itself."""
+    return AdminClient({"bootstrap.servers": servers, "log_level": 0}, logger=_SILENT)
+
+
+def observe_kafka(
+    servers: str, topics: Sequence[Topic], consumed: Sequence[str], group: str, lag_limit_s: float
+) -> KafkaFacts | Away:
+    """`consumed` are the topics that the workers' consumer group reads. Raises KafkaException where Kafka refuses."""
+    admin = admin_client(servers)
+    try:
+        brokers = admin.list_topics(timeout=TIMEOUT_S).brokers
+    except KafkaException as error:
+        return Away(servers, error.args[0].str())
+    found = observe_topics(admin, topics)
+    return KafkaFacts(
+        topics=found,
+        broker=_broker_settings(admin, servers, min(brokers)),
+        workers=_members(admin, group),
+        waiting=_waiting(admin, group, {name: found[name] for name in consumed if name in found}, lag_limit_s),
+    )
+
+
+def observe_topics(admin: AdminClient, topics: Sequence[Topic]) -> dict[str, TopicFacts]:
+    """Those of `topics` that exist. Raises KafkaException."""
+    present = admin.list_topics(timeout=TIMEOUT_S).topics
+    names = [topic.name for topic in topics if topic.name in present]
+    if not names:
+        return {}
+    asked = admin.describe_configs([_resource(name) for name in names], request_timeout=TIMEOUT_S)
+    settings = {resource.name: _values(future) for resource, future in asked.items()}
+    return {
+        name: TopicFacts(
+            partitions=len(present[name].partitions),
+            copies=min(len(partition.replicas) for partition in present[name].partitions.values()),
+            settings=settings[name],
+        )
+        for name in names
+    }
+
+
+def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]]) -> None:
+    """Set each topic's settings and leave its others alone. Raises KafkaException."""
+    resources = [
+        _resource(
+            name,
+            [
+                ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+                for setting, value in settings.items()
+            ],
+        )
+        for name, settings in changes.items()
+    ]
+    for future in admin.incremental_alter_configs(resources, request_timeout=TIMEOUT_S).values():
+        future.result()
+
+
+def _resource(topic: str, settings: list[Any] | None = None) -> ConfigResource:
+    return ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=settings)
+
+
+def _values(future: Future[dict[str, Any]]) -> dict[str, str]:
+    return {name: str(entry.value) for name, entry in future.result().items()}
+
+
+def _broker_settings(admin: AdminClient, servers: str, broker: int) -> dict[str, str] | Away:
+    resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+    try:
+        (future,) = admin.describe_configs([resource], request_timeout=TIMEOUT_S).values()
+        return _values(future)
+    except KafkaException as error:
+        return Away(servers, error.args[0].str(), refused=True)
+
+
+def _members(admin: AdminClient, group: str) -> int:
+    (future,) = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S).values()
+    return len(future.result().members)
+
+
+def _waiting(admin: AdminClient, group: str, topics: dict[str, TopicFacts], lag_limit_s: float) -> tuple[Waiting, ...]:
+    """Where the record that the group reads next has been there for longer than `lag_limit_s`.
+
+    That is where its offset is before the first record that was appended since.
+    """
+    places = [TopicPartition(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
+    if not places:
+        return ()
+    since_ms = int((time.time() - lag_limit_s) * 1000)
+    ends = _offsets(admin, places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    recent = _offsets(admin, places, OffsetSpec.for_timestamp(since_ms))
+    first = _offsets(admin, places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    (future,) = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S
+    ).values()
+    read = {(place.topic, place.partition): place.offset for place in future.result().topic_partitions or ()}
+    records: dict[str, int] = {}
+    for place, end in ends.items():
+        next_offset = max(first[place], read.get(place, 0))
+        if next_offset < (recent[place] if recent[place] >= 0 else end):
+            records[place[0]] = records.get(place[0], 0) + end - next_offset
+    return tuple(Waiting(topic, count) for topic, count in records.items())
+
+
+def _offsets(admin: AdminClient, places: list[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
+    asked = admin.list_offsets(dict.fromkeys(places, spec), request_timeout=TIMEOUT_S)
+    return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
