@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import api, demo, down, forward, init, migrate, register, simulator, status, tail, up, why, worker
+from clearsight.cli import (
+    api,
+    demo,
+    doctor,
+    down,
+    forward,
+    init,
+    migrate,
+    register,
+    simulator,
+    status,
+    tail,
+    up,
+    why,
+    worker,
+)
 
 
 def build() -> typer.Typer:
@@ -20,6 +35,6 @@ def build() -> typer.Typer:
     )
     simulator.register(app)
     demo.register(app)
-    for command in (init, up, down, status, tail, migrate, register, forward, worker, api, why):
+    for command in (init, up, down, status, tail, migrate, register, doctor, forward, worker, api, why):
         command.register(app)
     return app
