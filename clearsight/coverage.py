@@ -6,7 +6,9 @@
   the finish of the run that it is about; an open question ends where the slowest of them has landed);
 - no change at or before that end still waits for its context, and no line for a change with its correlation id. A line
   waits for that only while changes of JOIN_GRACE after it have not landed: later, its request has changed nothing;
-- no gap and no dead letter is on record: either could hide anything.
+- no gap and no open dead letter is on record that may hide something of the question's time: from its `from` (a run rests
+  on everything before it) to that end. A gap that a person has acknowledged is missing all the same; a dead letter that a
+  person has dismissed is not counted.
 
 It does not say that the application wrote all it should have, nor that CloudWatch has delivered what it still holds
 beyond the forwarder's overlap.
@@ -25,6 +27,9 @@ COUNT_LIMIT = 1000
 JOIN_GRACE = timedelta(seconds=15)
 """How long after a log line its request's transaction may commit."""
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clocks of source, CloudWatch and Kafka may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
@@ -37,15 +42,31 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """Records that were never read. `to_offset` null: not known how many."""
+class Acknowledged:
+    """A person has said why a gap is there."""
 
+    at: datetime
+    by: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Records that were never read. `to_offset` null: not known how many.
+
+    The events that it may hide lie between `events_after` and `events_before`; null: not known.
+    """
+
+    id: int
     topic: str
     partition: int
     from_offset: int
     to_offset: int | None
     reason: str
     detected_at: datetime
+    events_after: datetime | None = None
+    events_before: datetime | None = None
+    acknowledged: Acknowledged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,7 @@ class Counts:
     unlinked: int
     """Row changes without context: changed out of band."""
     dead_letters: int
+    """Open ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,7 @@ def coverage(
     """Shape what the reporting database knows about its own work.
 
     `groups` are the log groups that should be read: one that never reported is listed with a null `through`.
-    `until` is the end of the question.
+    `until` is the end of the question; counts and gaps are those that touch its time.
     """
     sources = [mark for mark in watermarks if mark.kind == "changes"]
     slowest = min(sources, key=lambda mark: mark.through_at, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    and_,
     bindparam,
     cast,
     exists,
@@ -24,18 +25,47 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clearsight.coverage import COUNT_LIMIT, Counts, Coverage, Gap, Watermark, joinable_after
+from clearsight.coverage import (
+    CLOCK_SKEW,
+    COUNT_LIMIT,
+    Acknowledged,
+    Counts,
+    Coverage,
+    Gap,
+    Watermark,
+    joinable_after,
+)
 from clearsight.coverage import coverage as shape
 from sql.models import consumer_position, dead_letter, fact_cloudwatch_log, fact_row_change, gap, watermark
 
 GAPS_SHOWN = 100
+BEGINNING, END = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+_SINCE, _UNTIL = (bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until"))
 
 
-async def coverage(connection: AsyncConnection, groups: Sequence[str], until: datetime | None = None) -> Coverage:
-    """Coverage of an answer that ends at `until` (None: open), read in the snapshot of the answer itself."""
+def touching(after: ColumnElement[Any], before: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether events that happened after the one and before the other time may belong to the question."""
+    return and_(
+        func.coalesce(before, END) >= _SINCE - CLOCK_SKEW,
+        func.coalesce(after, BEGINNING) <= _UNTIL + CLOCK_SKEW,
+    )
+
+
+async def coverage(
+    connection: AsyncConnection,
+    groups: Sequence[str],
+    until: datetime | None = None,
+    *,
+    since: datetime | None = None,
+) -> Coverage:
+    """Coverage of an answer about the time from `since` (None: it rests on everything before its end) to `until` (None:
+    open), read in the snapshot of the answer itself.
+    """
     marks = [Watermark(*row) for row in (await connection.execute(_WATERMARKS))]
-    counts = (await connection.execute(_COUNTS, {"joinable_after": joinable_after(marks)})).one()
-    gaps = [Gap(*row) for row in (await connection.execute(_GAPS))]
+    about = {"since": since or BEGINNING, "until": until or END}
+    counts = (await connection.execute(_COUNTS, {"joinable_after": joinable_after(marks), **about})).one()
+    gaps = [_gap(*row) for row in (await connection.execute(_GAPS, about))]
     return shape(
         marks,
         Counts(
@@ -51,9 +81,16 @@ async def coverage(connection: AsyncConnection, groups: Sequence[str], until: da
     )
 
 
+def _gap(*row: Any) -> Gap:
+    *columns, at, by, because = row
+    return Gap(*columns, Acknowledged(at, by, because) if at else None)
+
+
 def _watermarks_statement() -> Select[Any]:
     """For each source and log group the newest watermark whose offsets have all been reached."""
-    names = select(watermark.c.kind, watermark.c.name).distinct().subquery("names")
+    names = (
+        select(watermark.c.kind, watermark.c.name).where(watermark.c.kind.in_(("changes", "logs"))).distinct()
+    ).subquery("names")
     wanted = func.jsonb_each_text(watermark.c.offsets).table_valued("key", "value").alias("wanted")
     reached = exists().where(
         consumer_position.c.topic == func.split_part(wanted.c.key, "/", 1),
@@ -78,7 +115,7 @@ def _watermarks_statement() -> Select[Any]:
 
 def _oldest(fact: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
     """Of all that are pending, not of the first that are counted; read from the end of a partial index."""
-    pending = select(fact.c.occurred_at).where(fact.c.link == "pending", *conditions)
+    pending = select(fact.c.occurred_at).where(fact.c.link == "pending", fact.c.occurred_at >= _SINCE, *conditions)
     return pending.order_by(fact.c.occurred_at).limit(1).scalar_subquery()
 
 
@@ -91,7 +128,10 @@ def _counts_statement() -> Select[Any]:
     unlinked = _waiting(fact_row_change, "unlinked")
     # earlier lines belong to requests that changed nothing
     joinable = fact_cloudwatch_log.c.occurred_at > bindparam("joinable_after", type_=DateTime(timezone=True))
-    letters = select(dead_letter.c.dead_letter_id).limit(COUNT_LIMIT).subquery()
+    hidden = touching(dead_letter.c.events_after, func.coalesce(dead_letter.c.appended_at, dead_letter.c.first_seen_at))
+    letters = (
+        select(dead_letter.c.dead_letter_id).where(dead_letter.c.state == "open", hidden).limit(COUNT_LIMIT).subquery()
+    )
     return select(
         func.now().label("now"),
         select(func.count()).select_from(changes).scalar_subquery().label("pending_changes"),
@@ -106,7 +146,21 @@ def _counts_statement() -> Select[Any]:
 _WATERMARKS = _watermarks_statement()
 _COUNTS = _counts_statement()
 _GAPS = (
-    select(gap.c.topic, gap.c.kafka_partition, gap.c.from_offset, gap.c.to_offset, gap.c.reason, gap.c.detected_at)
+    select(
+        gap.c.gap_id,
+        gap.c.topic,
+        gap.c.kafka_partition,
+        gap.c.from_offset,
+        gap.c.to_offset,
+        gap.c.reason,
+        gap.c.detected_at,
+        gap.c.events_after,
+        gap.c.events_before,
+        gap.c.acknowledged_at,
+        gap.c.acknowledged_by,
+        gap.c.acknowledged_because,
+    )
+    .where(touching(gap.c.events_after, gap.c.events_before))
     .order_by(gap.c.gap_id.desc())
     .limit(GAPS_SHOWN)
 )

@@ -33,6 +33,6 @@ async def audit_trail(
         TrailAnswer(
             items=page.items,
             next_cursor=service.cursors.sign(query, page.next_key) if page.next_key else None,
-            coverage=await coverage(connection, service.groups, parameters.until),
+            coverage=await coverage(connection, service.groups, parameters.until, since=parameters.since),
         )
     )

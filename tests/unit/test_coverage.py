@@ -62,7 +62,7 @@ def test_an_event_that_waits_counts_only_up_to_the_end():
 
 
 def test_a_gap_or_a_dead_letter_could_hide_anything():
-    assert not ask(gaps=[Gap("t", 0, 5, 9, "topic recreated", NOW)]).complete
+    assert not ask(gaps=[Gap(1, "t", 0, 5, 9, "topic recreated", NOW)]).complete
     assert not ask(counts=Counts(0, None, 0, 1)).complete
 
 
