@@ -7,9 +7,10 @@
     ├── StackError                exit 4   a part of the local stack did not start or died
     ├── Unavailable               exit 5   Kafka, Connect, CloudWatch, a database or the API is away
     ├── NotFound                  exit 6   what was asked for is not there
-    └── LandingError              exit 7   the worker stops rather than skip
-        ├── PositionLost                   Kafka no longer has what comes next
-        └── Fenced                         another worker owns the partition now
+    ├── LandingError              exit 7   the worker stops rather than skip
+    │   ├── PositionLost                   Kafka no longer has what comes next
+    │   └── Fenced                         another worker owns the partition now
+    └── Incomplete                exit 8   something is known to be missing
 
 Each says what was wrong in one line and, in `mend`, what to do about it.
 """
@@ -63,6 +64,10 @@ class LandingError(ClearSightError):
 
 class PositionLost(LandingError):
     pass
+
+
+class Incomplete(ClearSightError):
+    exit_code = 8
 
 
 class Fenced(LandingError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,7 +84,7 @@ async def coverage(
 
 def _gap(*row: Any) -> Gap:
     *columns, at, by, because = row
-    return Gap(*columns, Acknowledged(at, by, because) if at else None)
+    return replace(Gap(*columns), acknowledged=Acknowledged(at, by, because) if at else None)
 
 
 def _watermarks_statement() -> Select[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, Table, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,7 +54,7 @@ async def ledger(connection: AsyncConnection) -> Ledger:
     )
 
 
-def _waiting(what: str, fact: Table) -> Select[Any]:
+def _waiting(what: str, fact: Table) -> Select[str, int, int, int]:
     minute, quarter = (fact.c.landed_at > func.now() - age for age in AGES)
     return select(
         literal(what).label("what"),
