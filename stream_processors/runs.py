@@ -73,8 +73,17 @@ CROSS JOIN LATERAL (
         WHERE c.scenario_key = r.scenario_key AND c.part = 'input'
           AND (c.epoch, c.commit_lsn, c.lsn, c.total_order) < (r.epoch, r.commit_lsn, r.lsn, r.total_order)
         UNION ALL
-        SELECT s.row_key, s.image, NULL, s.epoch, -1, s.kafka_offset, 0, false
-        FROM rpt.row_snapshot s WHERE s.scenario_key = r.scenario_key AND s.part = 'input'
+        -- the first snapshot is nearest to what was before every change; a later one shows what came after the start
+        SELECT s.row_key, s.image, NULL, s.epoch, -1, -s.kafka_offset, 0, false
+        FROM rpt.row_snapshot s WHERE s.scenario_key = r.scenario_key AND s.part = 'input' AND s.epoch <= r.epoch
+        UNION ALL
+        -- and nothing of a row that was only created after the start, whatever a later snapshot shows
+        SELECT row_key, NULL, NULL, epoch, -1, 1, 0, true FROM (
+            SELECT DISTINCT ON (c.row_key) c.row_key, c.op, c.epoch FROM rpt.fact_row_change c
+            WHERE c.scenario_key = r.scenario_key AND c.part = 'input'
+              AND (c.epoch, c.commit_lsn, c.lsn, c.total_order) > (r.epoch, r.commit_lsn, r.lsn, r.total_order)
+            ORDER BY c.row_key, c.epoch, c.commit_lsn, c.lsn, c.total_order, c.op <> 'd'
+        ) later WHERE op = 'c'
     ) known
     ORDER BY row_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, deleted
 ) i
@@ -87,7 +96,8 @@ FROM (
         SELECT g.run_key FROM rpt.fact_run_diagnostic g
         WHERE g.scenario_key = r.scenario_key AND g.outcome = 'succeeded' AND g.run_key <> r.run_key
           AND (g.succeeded_commit_lsn, g.succeeded_lsn) < (r.start_commit_lsn, r.start_lsn)
-        ORDER BY g.succeeded_commit_lsn DESC, g.succeeded_lsn DESC, g.run_key DESC LIMIT 1) AS good
+        ORDER BY g.succeeded_commit_lsn DESC, g.succeeded_lsn DESC, g.finished_at DESC NULLS LAST,
+                 (SELECT run_id FROM rpt.dim_run WHERE run_key = g.run_key) DESC LIMIT 1) AS good
     FROM rpt.fact_run_diagnostic r WHERE r.run_key = ANY(%s)
 ) found
 WHERE d.run_key = found.run_key AND d.last_good_run_key IS DISTINCT FROM found.good
@@ -120,8 +130,10 @@ _COLUMNS = {
 }
 _WRITE = f"""
 UPDATE rpt.fact_run_diagnostic d
-SET {", ".join(f"{name} = v.{name}" for name in list(_COLUMNS)[1:])}, revision = d.revision + 1
+SET {", ".join(f"{name} = v.{name}" for name in list(_COLUMNS)[2:])}, revision = d.revision + 1,
+    scenario_key = coalesce(v.scenario_key, r.scenario_key) -- a run that only a snapshot has seen has no change
 FROM unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())}) AS v({", ".join(_COLUMNS)})
+JOIN rpt.dim_run r USING (run_key)
 WHERE d.run_key = v.run_key
 """  # noqa: S608 - the names are those above
 

@@ -23,7 +23,8 @@ WHERE f.how_known = 'snapshot' AND excluded.how_known <> 'snapshot'
 
 _TIMES = """
 WITH ordered AS (
-    SELECT event_id, occurred_at, lag(to_state) OVER states AS state_before, lag(occurred_at) OVER states AS since
+    SELECT event_id, occurred_at, lag(occurred_at) OVER states AS since,
+           CASE how_known WHEN 'status' THEN from_state ELSE lag(to_state) OVER states END AS state_before
     FROM rpt.fact_scenario_state_change WHERE scenario_key = ANY(%(scenarios)s)
     WINDOW states AS (PARTITION BY scenario_key ORDER BY occurred_at, epoch, commit_lsn, lsn, event_id)
 ), amended AS (
