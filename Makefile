@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit check format lock bench bench-landing clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ demo: $(STAMP) ## start the real parts, break five runs, explain them
 
 test: $(STAMP) ## every test, on real parts
 	$(RUN)/pytest
+
+test-compose: $(STAMP) ## the whole Compose system: demo, kills, restart loops; needs Docker
+	$(RUN)/python tests/compose/run.py
+
+compose-up: ## start docker-compose.yml; names what does not come up
+	$(PYTHON) docker/up.py
 
 test-unit: $(STAMP) ## the pure tests only
 	$(RUN)/pytest tests/unit tests/contract

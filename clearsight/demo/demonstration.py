@@ -28,7 +28,8 @@ from clearsight.settings import Settings, required
 INCIDENT_SESSIONS = 2
 WARM_UP_S = 5.0
 """Traffic before freshness is measured: Kafka's and Connect's machine code is made while they first work."""
-LANDING_LIMIT_S = 90.0
+LANDING_LIMIT_S = 120.0
+"""Without anything more landing: a killed Kafka or connector takes up to a minute to be back on a small machine."""
 FIRST_COMMIT_LIMIT_S = 60.0
 FIRST_INCIDENT, LAST_INCIDENT = 0.1, 0.8
 """When they begin, as shares of the traffic's time."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 CAUSE_KEYS = ("kind", "category", "node", "change_key")
-LIMIT_S = 30
-
+LIMIT_S = 60
+"""A second on an idle machine; one that is busy with everything else may need long to start Python."""
 
 TOGETHER = 2
 """Answers for people, asked for at the same time; what is timed is asked for alone."""
@@ -46,7 +46,10 @@ def _timed_cause(run_id: UUID) -> tuple[dict[str, str | None] | None, float]:
 
 def _why(run_id: UUID, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "clearsight", "why", str(run_id), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {LIMIT_S} s")
 
 
 def _cause(answer: str) -> dict[str, str | None] | None:

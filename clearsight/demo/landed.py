@@ -101,13 +101,18 @@ class Reporting:
 def wait_until_landed(
     truth: Truth, reporting: Reporting, since: Mark, timeout_s: float, progress: Callable[[Landed], None]
 ) -> Landed:
-    """Look until everything is there and nothing moves any more, or the time is up; what is missing then is in it."""
+    """Look until everything is there and nothing moves any more, or nothing more has come for `timeout_s`.
+
+    What is missing then is in the answer.
+    """
     changes, lines = truth.changes(since), truth.log_lines(since)
     give_up_s = time.monotonic() + timeout_s
     before: Landed | None = None
     while True:
         landed = reporting.look(changes, lines, since)
         progress(landed)
+        if before and landed.lost < before.lost:
+            give_up_s = time.monotonic() + timeout_s
         settled = landed.lost == 0 and landed == before
         if settled or time.monotonic() > give_up_s:
             return landed
