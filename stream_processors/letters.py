@@ -99,6 +99,8 @@ _LISTED = f"""
 SELECT {_SUMMARY} FROM rpt.dead_letter WHERE {_CHOSEN} ORDER BY dead_letter_id LIMIT %(limit)s
 """  # noqa: S608
 
+_COUNT = f"SELECT count(*) FROM rpt.dead_letter WHERE {_CHOSEN}"  # noqa: S608
+
 _SIZES = f"""
 SELECT dead_letter_id, coalesce(octet_length(record_value), 0) FROM rpt.dead_letter WHERE {_CHOSEN} ORDER BY dead_letter_id
 """  # noqa: S608
@@ -127,6 +129,11 @@ def listed(connection: Connection[Any], selection: Selection, limit: int) -> lis
     """Oldest first."""
     with connection.cursor(row_factory=class_row(Summary)) as cursor:
         return cursor.execute(_LISTED.encode(), _where(selection) | {"limit": limit}).fetchall()
+
+
+def count(connection: Connection[Any], selection: Selection) -> int:
+    found = connection.execute(_COUNT.encode(), _where(selection)).fetchone()
+    return int(found[0]) if found else 0
 
 
 def sizes(connection: Connection[Any], selection: Selection) -> list[Size]:

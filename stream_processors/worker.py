@@ -21,7 +21,7 @@ from clearsight.errors import Unavailable
 from clearsight.events import Event, StreamPosition
 from clearsight.settings import Settings, required
 from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
-from stream_processors import deadline, hidden, marks
+from stream_processors import deadline, gaps, marks
 from stream_processors.batch import Batch, Span, assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating, refuses_value
@@ -105,7 +105,7 @@ class Worker:
         try:
             connection = self._timing = _usable(self._timing, self._connect)
             deadline.close_overdue(connection, self._mapping, self._settings.worker.deadline_s)
-            hidden.bound_gaps(connection, self._names)
+            gaps.bound(connection, self._names)
             self._publish_thread.submit(self._publish_outbox).result()
             self._mark(connection)
         except (psycopg.Error, KafkaException, Unavailable) as error:

@@ -6,6 +6,8 @@ import typer
 
 from clearsight.cli import (
     api,
+    coverage,
+    dead_letters,
     demo,
     doctor,
     down,
@@ -35,6 +37,21 @@ def build() -> typer.Typer:
     )
     simulator.register(app)
     demo.register(app)
-    for command in (init, up, down, status, tail, migrate, register, doctor, forward, worker, api, why):
+    for command in (
+        init,
+        up,
+        down,
+        status,
+        tail,
+        migrate,
+        register,
+        doctor,
+        forward,
+        worker,
+        api,
+        why,
+        coverage,
+        dead_letters,
+    ):
         command.register(app)
     return app
