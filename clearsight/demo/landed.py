@@ -99,7 +99,12 @@ class Reporting:
 
 
 def wait_until_landed(
-    truth: Truth, reporting: Reporting, since: Mark, timeout_s: float, progress: Callable[[Landed], None]
+    truth: Truth,
+    reporting: Reporting,
+    since: Mark,
+    timeout_s: float,
+    progress: Callable[[Landed], None],
+    poll_s: float = POLL_S,
 ) -> Landed:
     """Look until everything is there and nothing moves any more, or nothing more has come for `timeout_s`.
 
@@ -117,4 +122,4 @@ def wait_until_landed(
         if settled or time.monotonic() > give_up_s:
             return landed
         before = landed
-        time.sleep(POLL_S)
+        time.sleep(poll_s)

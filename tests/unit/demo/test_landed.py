@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
-from clearsight.demo.landed import Comparison, Landed
-from clearsight.demo.truth import Change
+from clearsight.demo.landed import Comparison, Landed, wait_until_landed
+from clearsight.demo.truth import Change, Mark
 
 pytestmark = pytest.mark.unit
 
@@ -42,3 +43,36 @@ def test_what_is_missing_is_named() -> None:
     assert landed(Counter([SECOND]), Counter()).missing() == (
         "1 row changes and 0 log lines have not landed: forecast.inputs u b in transaction 7"
     )
+
+
+EVERYTHING = Counter([FIRST, SECOND])
+
+
+class Facts:
+    """Truth and reporting database in one; each look finds what has landed by then."""
+
+    def __init__(self, *looks: Counter[Change]) -> None:
+        self._looks = list(looks)
+
+    def changes(self, since: Mark) -> Counter[Change]:
+        return EVERYTHING
+
+    def log_lines(self, since: Mark) -> Counter[str]:
+        return Counter()
+
+    def look(self, *_: Any) -> Landed:
+        found = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        return landed(EVERYTHING, found)
+
+
+def waited(facts: Any, timeout_s: float) -> Landed:
+    return wait_until_landed(facts, facts, Mark(0, 0, 0), timeout_s, lambda landed: None, poll_s=0.02)
+
+
+def test_it_waits_as_long_as_more_lands() -> None:
+    slow = [Counter[Change]()] * 3 + [Counter([FIRST])] * 3 + [EVERYTHING]
+    assert waited(Facts(*slow), timeout_s=0.1).lost == 0
+
+
+def test_it_gives_up_when_nothing_more_lands() -> None:
+    assert waited(Facts(Counter([FIRST])), timeout_s=0.05).lost == 1
