@@ -11,20 +11,22 @@ from psycopg import Cursor
 
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us
+from stream_processors.arrays import array
 
 
 class Amended(NamedTuple):
     """A change that was amended: what its correlation id touched through it."""
 
-    correlation_id: str
+    correlation: int
     scenario: int | None
     run: int | None
     changed_user: int | None
 
 
 _KEYS = """
-keys(tx_id, committed_at, correlation_id, user_key) AS
-    (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[], %(correlation)s::text[], %(user)s::bigint[]))
+keys(tx_id, committed_at, correlation_id, correlation_key, user_key) AS
+    (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[], %(id)s::text[], %(correlation)s::bigint[],
+                          %(user)s::bigint[]))
 """
 
 # A row that names its correlation id itself still learns from its context who did it.
@@ -32,6 +34,7 @@ _UNJOINED = (
     "(f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL AND k.user_key IS NOT NULL))"
 )
 _JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
+        correlation_key = CASE WHEN f.link = 'direct' THEN f.correlation_key ELSE k.correlation_key END,
         user_key = k.user_key, link = CASE WHEN f.link = 'direct' THEN 'direct' ELSE 'correlated' END,
         revision = f.revision + 1"""
 
@@ -40,12 +43,12 @@ WITH {_KEYS}, amended AS (
     UPDATE rpt.fact_row_change f
     SET {_JOIN}
     FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
-    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key, f.run_key,
+    RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key, f.run_key,
               CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT a.correlation_id, a.scenario_key, a.run_key, u.user_key
+SELECT DISTINCT a.correlation_key, a.scenario_key, a.run_key, u.user_key
 FROM amended a LEFT JOIN rpt.dim_user u ON u.user_id = a.user_id
 """  # noqa: S608 - no value is put into the text
 
@@ -67,15 +70,24 @@ INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change'
 """  # noqa: S608
 
 
-def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, tuple[str, int | None]]) -> list[Amended]:
-    """Give the unjoined changes of these locked transactions their (correlation id, user key)."""
+class Given(NamedTuple):
+    """What a context gives to the changes of its transaction."""
+
+    correlation_id: str
+    correlation: int
+    user: int | None
+
+
+def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, Given]) -> list[Amended]:
+    """Give the unjoined changes of these locked transactions their correlation and user."""
     if not contexts:
         return []
     keys = {
-        "tx": [key.tx_id for key in contexts],
-        "at": [from_us(key.committed_us) for key in contexts],
-        "correlation": [correlation_id for correlation_id, _ in contexts.values()],
-        "user": [user for _, user in contexts.values()],
+        "tx": array(key.tx_id for key in contexts),
+        "at": array(from_us(key.committed_us) for key in contexts),
+        "id": array(given.correlation_id for given in contexts.values()),
+        "correlation": array(given.correlation for given in contexts.values()),
+        "user": array(given.user for given in contexts.values()),
     }
     cursor.execute(_CHANGES, keys)
     amended = [Amended(*row) for row in cursor.fetchall()]
@@ -87,10 +99,10 @@ def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, tuple[str, in
 
 _LOGS = """
 WITH touched AS (
-    SELECT correlation_id,
+    SELECT correlation_key,
            count(*) FILTER (WHERE kind = 'scenario') AS scenarios, min(key) FILTER (WHERE kind = 'scenario') AS scenario,
            count(*) FILTER (WHERE kind = 'run') AS runs, min(key) FILTER (WHERE kind = 'run') AS run
-    FROM rpt.correlation_touch WHERE correlation_id = ANY(%s) GROUP BY correlation_id
+    FROM rpt.correlation_touch WHERE correlation_key = ANY(%s) GROUP BY correlation_key
 ), placed AS (
     SELECT f.event_id, f.occurred_at,
            CASE WHEN f.link = 'direct' THEN f.scenario_key WHEN t.scenarios = 1 THEN t.scenario END AS scenario_key,
@@ -98,7 +110,7 @@ WITH touched AS (
                 WHEN f.link = 'direct' AND (t.scenarios <> 1 OR t.scenario IS DISTINCT FROM f.scenario_key) THEN NULL
                 WHEN t.runs = 1 THEN t.run END AS run_key,
            CASE WHEN f.link = 'direct' THEN 'direct' WHEN t.scenarios > 1 THEN 'shared' ELSE 'correlated' END AS link
-    FROM touched t JOIN rpt.fact_cloudwatch_log f ON f.correlation_id = t.correlation_id
+    FROM touched t JOIN rpt.fact_cloudwatch_log f ON f.correlation_key = t.correlation_key
 ), amended AS (
     UPDATE rpt.fact_cloudwatch_log f
     SET scenario_key = p.scenario_key, run_key = p.run_key, link = p.link, revision = f.revision + 1
@@ -111,9 +123,9 @@ INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_i
 """
 
 
-def logs_by_touch(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> int:
-    """Place the lines of these locked correlation ids anew, as `clearsight.links.place_log` says; return how many moved."""
-    ids = sorted(correlation_ids)
+def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> int:
+    """Place the lines of these locked correlations anew, as `clearsight.links.place_log` says; return how many moved."""
+    ids = sorted(correlations)
     if not ids:
         return 0
     cursor.execute(_LOGS, [ids])
@@ -124,7 +136,7 @@ _SCENARIO_OF_RUN = """
 WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%(run)s::bigint[], %(scenario)s::bigint[])), changes AS (
     UPDATE rpt.fact_row_change f SET scenario_key = p.scenario_key, revision = f.revision + 1
     FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
-    RETURNING f.event_id, f.occurred_at, f.correlation_id, f.scenario_key
+    RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key
 ), logs AS (
     UPDATE rpt.fact_cloudwatch_log f SET scenario_key = p.scenario_key, revision = f.revision + 1
     FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
@@ -133,12 +145,12 @@ WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%(run)s::bigint[], %
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
     SELECT 'change', event_id, occurred_at FROM changes UNION ALL SELECT 'log', event_id, occurred_at FROM logs
 )
-SELECT DISTINCT correlation_id, scenario_key FROM changes WHERE correlation_id IS NOT NULL
+SELECT DISTINCT correlation_key, scenario_key FROM changes WHERE correlation_key IS NOT NULL
 """
 
 
-def by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[str, int]]:
-    """Give facts of these locked runs (run key → scenario key) their scenario; return (correlation id, scenario) touched."""
+def by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[int, int]]:
+    """Give facts of these locked runs (run key → scenario key) their scenario; return (correlation, scenario) touched."""
     if not placed:
         return []
     cursor.execute(_SCENARIO_OF_RUN, {"run": list(placed), "scenario": list(placed.values())})

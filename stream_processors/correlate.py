@@ -58,62 +58,65 @@ _CORRELATIONS = """
 INSERT INTO rpt.correlation AS c (correlation_id, first_seen_at)
 SELECT * FROM unnest(%s::text[], %s::timestamptz[]) ORDER BY 1
 ON CONFLICT (correlation_id) DO UPDATE SET first_seen_at = least(c.first_seen_at, excluded.first_seen_at)
+RETURNING correlation_id, correlation_key
 """
 
 
-def lock_correlations(cursor: Cursor[Any], seen: dict[str, int]) -> None:
-    """Lock these correlation ids (id → first seen, µs), also those that did not exist."""
-    if seen:
-        cursor.execute(_CORRELATIONS, (array(seen), array(map(from_us, seen.values()))))
+def lock_correlations(cursor: Cursor[Any], seen: dict[str, int]) -> dict[str, int]:
+    """Lock these correlation ids (id → first seen, µs), also those that did not exist; return the key of each."""
+    if not seen:
+        return {}
+    cursor.execute(_CORRELATIONS, (array(seen), array(map(from_us, seen.values()))))
+    return dict(cursor.fetchall())
 
 
 class Touch(NamedTuple):
-    correlation_id: str
+    correlation: int
     kind: str
     key: int
 
 
-def touches_of(correlation_id: str, scenario: int | None, run: int | None, changed_user: int | None) -> list[Touch]:
+def touches_of(correlation: int, scenario: int | None, run: int | None, changed_user: int | None) -> list[Touch]:
     """What a change touched."""
     found = (("scenario", scenario), ("run", run), ("user", changed_user))
-    return [Touch(correlation_id, kind, key) for kind, key in found if key is not None]
+    return [Touch(correlation, kind, key) for kind, key in found if key is not None]
 
 
 _TOUCH = """
-INSERT INTO rpt.correlation_touch (correlation_id, kind, key)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
-ON CONFLICT DO NOTHING RETURNING correlation_id
+INSERT INTO rpt.correlation_touch (correlation_key, kind, key)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
+ON CONFLICT DO NOTHING RETURNING correlation_key
 """
 
 
-def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[str]:
-    """Remember what locked correlation ids touched; return those that touched something new."""
+def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[int]:
+    """Remember what locked correlations touched; return those that touched something new."""
     rows = set(touches)
     if not rows:
         return set()
     cursor.execute(_TOUCH, columns(rows))
-    return {correlation_id for (correlation_id,) in cursor.fetchall()}
+    return {correlation for (correlation,) in cursor.fetchall()}
 
 
 _TOUCHED = """
-SELECT correlation_id, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run'),
+SELECT correlation_key, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run'),
        array_agg(key) FILTER (WHERE kind = 'user')
-FROM rpt.correlation_touch WHERE correlation_id = ANY(%s::text[]) GROUP BY correlation_id
+FROM rpt.correlation_touch WHERE correlation_key = ANY(%s::bigint[]) GROUP BY correlation_key
 """
 
 
-def touched(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> dict[str, Touched]:
-    """What each of these correlation ids touched so far."""
-    cursor.execute(_TOUCHED, [array(correlation_ids)])
+def touched(cursor: Cursor[Any], correlations: Iterable[int]) -> dict[int, Touched]:
+    """What each of these correlations touched so far."""
+    cursor.execute(_TOUCHED, [array(correlations)])
     return {
-        correlation_id: Touched(frozenset(scenarios or ()), frozenset(runs or ()), frozenset(users or ()))
-        for correlation_id, scenarios, runs, users in cursor.fetchall()
+        correlation: Touched(frozenset(scenarios or ()), frozenset(runs or ()), frozenset(users or ()))
+        for correlation, scenarios, runs, users in cursor.fetchall()
     }
 
 
-_TOUCHED_RUNS = "SELECT DISTINCT key FROM rpt.correlation_touch WHERE correlation_id = ANY(%s::text[]) AND kind = 'run'"
+_TOUCHED_RUNS = "SELECT DISTINCT key FROM rpt.correlation_touch WHERE correlation_key = ANY(%s::bigint[]) AND kind = 'run'"
 
 
-def touched_runs(cursor: Cursor[Any], correlation_ids: Iterable[str]) -> set[int]:
-    """The runs that these correlation ids touched so far."""
-    return {run for (run,) in cursor.execute(_TOUCHED_RUNS, [array(correlation_ids)]).fetchall()}
+def touched_runs(cursor: Cursor[Any], correlations: Iterable[int]) -> set[int]:
+    """The runs that these correlations touched so far."""
+    return {run for (run,) in cursor.execute(_TOUCHED_RUNS, [array(correlations)]).fetchall()}

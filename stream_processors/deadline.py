@@ -15,6 +15,7 @@ from clearsight.events import TransactionKey
 from clearsight.instants import from_us, to_us
 from clearsight.mapping import Mapping
 from stream_processors import amend, correlate, runs
+from stream_processors.arrays import array
 
 _LIMIT = 5_000
 _ADVISORY_LOCK = 4_715_307  # any number: it keeps two workers from doing the same at once
@@ -46,15 +47,15 @@ SELECT 'change', event_id, occurred_at FROM changes UNION ALL SELECT 'state_chan
 """
 
 _OVERDUE_LOGS = """
-SELECT DISTINCT correlation_id FROM (
-    SELECT correlation_id FROM rpt.fact_cloudwatch_log
+SELECT DISTINCT correlation_key FROM (
+    SELECT correlation_key FROM rpt.fact_cloudwatch_log
     WHERE link = 'pending' AND landed_at < now() - make_interval(secs => %s) ORDER BY landed_at LIMIT %s) overdue
 """
 
 _UNLINK_LOGS = """
 WITH logs AS (
     UPDATE rpt.fact_cloudwatch_log SET link = 'unlinked', revision = revision + 1
-    WHERE correlation_id = ANY(%s) AND link = 'pending' AND landed_at < now() - make_interval(secs => %s)
+    WHERE correlation_key = ANY(%s) AND link = 'pending' AND landed_at < now() - make_interval(secs => %s)
     RETURNING event_id, occurred_at
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM logs
@@ -81,14 +82,19 @@ def close_overdue(connection: Connection[Any], mapping: Mapping, deadline_s: flo
         return Closed(len(transactions), len(logs))
 
 
+_LOCK_CORRELATIONS = """
+SELECT correlation_id, correlation_key FROM rpt.correlation
+WHERE correlation_id = ANY(%s::text[]) OR correlation_key = ANY(%s::bigint[])
+ORDER BY correlation_id FOR UPDATE
+"""
+
+
 def _close(
-    cursor: Cursor[Any], transactions: dict[TransactionKey, int], logs: list[str], mapping: Mapping, deadline_s: float
+    cursor: Cursor[Any], transactions: dict[TransactionKey, int], logs: list[int], mapping: Mapping, deadline_s: float
 ) -> None:
     contexts = correlate.lock_transactions(cursor, transactions, {})
-    ids = sorted({*logs, *(context.correlation_id for context in contexts.values())})
-    cursor.execute(
-        "SELECT 1 FROM rpt.correlation WHERE correlation_id = ANY(%s) ORDER BY correlation_id FOR UPDATE", [ids]
-    )
+    ids = {context.correlation_id for context in contexts.values()}
+    locked = dict(cursor.execute(_LOCK_CORRELATIONS, [array(ids), array(logs)]).fetchall())
     users = dict(
         cursor.execute(
             "SELECT user_id, user_key FROM rpt.dim_user WHERE user_id = ANY(%s)",
@@ -96,13 +102,17 @@ def _close(
         ).fetchall()
     )
     joined = amend.by_context(
-        cursor, {key: (known.correlation_id, users.get(known.user_id or "")) for key, known in contexts.items()}
+        cursor,
+        {
+            key: amend.Given(known.correlation_id, locked[known.correlation_id], users.get(known.user_id or ""))
+            for key, known in contexts.items()
+        },
     )
     touches = [touch for found in joined for touch in correlate.touches_of(*found)]
     correlate.touch(cursor, touches)
-    dirty = correlate.touched_runs(cursor, ids)
+    dirty = correlate.touched_runs(cursor, locked.values())
     runs.lock(cursor, dirty)
-    amend.logs_by_touch(cursor, ids)
+    amend.logs_by_touch(cursor, locked.values())
     runs.recompute(cursor, dirty, (), mapping)
 
     alone = [key for key in transactions if key not in contexts]

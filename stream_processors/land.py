@@ -50,6 +50,7 @@ class _Keys(NamedTuple):
     scenarios: dict[str, int]
     runs: dict[str, RunKey]
     contexts: dict[TransactionKey, KnownContext]
+    correlations: dict[str, int]
 
 
 class Claim(Protocol):
@@ -129,8 +130,8 @@ class Landing:
     def _land(self, cursor: Cursor[Any], batch: Batch) -> Landed:
         self._ownership.advance(cursor, batch.spans)
         contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
-        correlate.lock_correlations(cursor, _correlations(batch, contexts))
-        keys, placed = self._resolve(cursor, batch, contexts)
+        correlations = correlate.lock_correlations(cursor, _correlations(batch, contexts))
+        keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = _scenario_changes(batch, keys)
         self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
@@ -139,7 +140,7 @@ class Landing:
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
         moved = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
-        of_logs = {log.line.correlation_id for log in batch.logs if log.line.correlation_id}
+        of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         touched_runs = correlate.touched_runs(cursor, moved | of_logs)
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
@@ -157,14 +158,18 @@ class Landing:
         return landed._replace(amended=bool(amended or late or moved_logs))
 
     def _resolve(
-        self, cursor: Cursor[Any], batch: Batch, contexts: dict[TransactionKey, KnownContext]
+        self,
+        cursor: Cursor[Any],
+        batch: Batch,
+        contexts: dict[TransactionKey, KnownContext],
+        correlations: dict[str, int],
     ) -> tuple[_Keys, list[RunKey]]:
         seen = _Seen(batch, contexts, self._mapping)
         users = self._dimensions.resolve_users(cursor, seen.users, batch.rows())
         scenarios = self._dimensions.resolve_scenarios(cursor, seen.scenarios)
         scenario_of = {run: scenarios[scenario] for run, scenario in seen.scenario_of.items()}
         run_keys, placed = self._dimensions.resolve_runs(cursor, seen.runs, scenario_of)
-        return _Keys(users, scenarios, run_keys, contexts), placed
+        return _Keys(users, scenarios, run_keys, contexts, correlations), placed
 
     def _write(
         self, cursor: Cursor[Any], batch: Batch, keys: _Keys, joined: dict[UUID, Joined], log_rows: list[Row]
@@ -287,23 +292,29 @@ def _join(change: RowChange, keys: _Keys) -> Joined:
     context = keys.contexts.get(change.transaction) if change.transaction else None
     run = keys.runs[change.run_id] if change.run_id else None
     scenario = keys.scenarios[change.scenario_id] if change.scenario_id else (run.scenario if run else None)
+    correlation_id = change.correlation_id or (context.correlation_id if context else None)
     return Joined(
         scenario=scenario,
         run=run.run if run else None,
         user=keys.users[context.user_id] if context and context.user_id else None,
         changed_user=keys.users.get(change.row_key) if change.part == "user" else None,
-        correlation_id=change.correlation_id or (context.correlation_id if context else None),
+        correlation_id=correlation_id,
+        correlation=keys.correlations[correlation_id] if correlation_id else None,
         link=link_of_change(
             change.correlation_id, context.correlation_id if context else None, change.transaction is not None
         ),
     )
 
 
-def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, tuple[str, int | None]]:
+def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, amend.Given]:
     """What the contexts of this batch give to changes that landed before them."""
     known = ((key, keys.contexts[key]) for key in batch.contexts)
     return {
-        key: (context.correlation_id, keys.users[context.user_id] if context.user_id else None)
+        key: amend.Given(
+            context.correlation_id,
+            keys.correlations[context.correlation_id],
+            keys.users[context.user_id] if context.user_id else None,
+        )
         for key, context in known
     }
 
@@ -339,11 +350,11 @@ def _described(batch: Batch, keys: _Keys) -> set[int]:
     return {keys.scenarios[row.scenario_id] for row in described if row.scenario_id}
 
 
-def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[tuple[str, int]]) -> list[Touch]:
-    touches = [Touch(correlation_id, "scenario", scenario) for correlation_id, scenario in late]
+def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[tuple[int, int]]) -> list[Touch]:
+    touches = [Touch(correlation, "scenario", scenario) for correlation, scenario in late]
     for change in joined:
-        if change.correlation_id is not None:
-            touches += correlate.touches_of(change.correlation_id, change.scenario, change.run, change.changed_user)
+        if change.correlation is not None:
+            touches += correlate.touches_of(change.correlation, change.scenario, change.run, change.changed_user)
     for found in amended:
         touches += correlate.touches_of(*found)
     return touches
@@ -354,22 +365,23 @@ def _attempted(batch: Batch, keys: _Keys) -> Iterator[Touch]:
     for attempt in batch.attempts:
         scenario = keys.scenarios[attempt.scenario_id] if attempt.scenario_id else None
         user = keys.users[attempt.user_id] if attempt.user_id else None
-        yield from correlate.touches_of(attempt.correlation_id, scenario, None, user)
+        yield from correlate.touches_of(keys.correlations[attempt.correlation_id], scenario, None, user)
 
 
-def _place_logs(batch: Batch, keys: _Keys, touched: dict[str, Touched]) -> list[Row]:
+def _place_logs(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[Row]:
     placed = []
     for log in batch.logs:
         line = log.line
         run = keys.runs[line.run_id] if line.run_id else None
+        correlation = keys.correlations[line.correlation_id] if line.correlation_id else None
         place = place_log(
             scenario=keys.scenarios[line.scenario_id] if line.scenario_id else None,
             run=run.run if run else None,
             run_scenario=run.scenario if run else None,
             correlation_id=line.correlation_id,
-            touched=touched.get(line.correlation_id or "", Touched()),
+            touched=touched.get(correlation, Touched()) if correlation is not None else Touched(),
         )
-        placed.append(rows.log_row(log, place, keys.users[line.user_id] if line.user_id else None))
+        placed.append(rows.log_row(log, place, keys.users[line.user_id] if line.user_id else None, correlation))
     return placed
 
 

@@ -32,6 +32,7 @@ _FACTS = {
 }
 _COLUMNS = {kind: tuple(columns.split(", ")) for kind, (_, columns) in _FACTS.items()}
 _KEYS = ("scenario_key", "run_key", "user_key")
+_HIDDEN = (*_KEYS, "correlation_key")
 """Surrogate keys: they mean nothing to anybody else, who gets the business ids."""
 _JSON = ("before", "after", "attributes", "redactions")
 
@@ -147,7 +148,7 @@ class _Fresh:
 
     def __init__(self, kind: str) -> None:
         columns = _COLUMNS[kind]
-        named = [column for column in columns if column not in _KEYS]
+        named = [column for column in columns if column not in _HIDDEN]
         self._names = named
         self._values = itemgetter(*map(columns.index, named))
         self._keys = [(f"{key.removesuffix('_key')}_id", columns.index(key), key) for key in _KEYS]
@@ -169,4 +170,4 @@ _FRESH = {kind: _Fresh(kind) for kind in ("change", "log")}
 
 
 def _without_keys(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name not in _KEYS}
+    return {name: value for name, value in event.items() if name not in _HIDDEN}

@@ -27,26 +27,28 @@ class Joined(NamedTuple):
     changed_user: int | None
     """Whose row it is."""
     correlation_id: str | None
+    correlation: int | None
+    """The key of the correlation id."""
     link: Link
 
 
 ROW_CHANGE = (
     "event_id, occurred_at, op, part, table_schema, table_name, row_key, before, after, changed, action, "
-    "scenario_key, run_key, user_key, node, tx_id, correlation_id, link, epoch, commit_lsn, lsn, total_order, "
+    "scenario_key, run_key, user_key, node, tx_id, correlation_id, correlation_key, link, epoch, commit_lsn, lsn, total_order, "
     "flags, topic, kafka_partition, kafka_offset"
 )
 USER_ACTION = (
     "event_id, occurred_at, action, change_event_id, user_key, scenario_key, run_key, node, details, tx_id, "
-    "correlation_id, link, epoch, commit_lsn, lsn, total_order"
+    "correlation_id, correlation_key, link, epoch, commit_lsn, lsn, total_order"
 )
 STATE_CHANGE = (
     "event_id, occurred_at, scenario_key, to_state, from_state, how_known, change_event_id, user_key, tx_id, "
-    "committed_at, correlation_id, link, epoch, commit_lsn, lsn, total_order"
+    "committed_at, correlation_id, correlation_key, link, epoch, commit_lsn, lsn, total_order"
 )
 CLOUDWATCH_LOG = (
     "event_id, occurred_at, cloudwatch_id, ingested_at, log_group, log_stream, level, category, message, "
     "error_type, error_message, stack, fingerprint, service, node, scenario_key, run_key, names_run, user_key, "
-    "correlation_id, link, correlation_source, request_id, trace_id, attributes, redactions, flags, topic, "
+    "correlation_id, correlation_key, link, correlation_source, request_id, trace_id, attributes, redactions, flags, topic, "
     "kafka_partition, kafka_offset"
 )
 
@@ -77,6 +79,7 @@ def change_rows(change: RowChange, joined: Joined) -> tuple[Row, Row | None]:
         change.node,
         tx_id,
         joined.correlation_id,
+        joined.correlation,
         joined.link,
         *order,
         change.flags or None,
@@ -98,6 +101,7 @@ def change_rows(change: RowChange, joined: Joined) -> tuple[Row, Row | None]:
         _encode(action.details).decode(),
         tx_id,
         joined.correlation_id,
+        joined.correlation,
         joined.link,
         *order,
     )
@@ -107,7 +111,7 @@ def transition_row(transition: Transition, row: RowChange | SnapshotRow, scenari
     """A row of fact_scenario_state_change; `joined` is None for a snapshot's, which belongs to no transaction."""
     occurred_at = _partition_time(transition.occurred_us)
     if isinstance(row, SnapshotRow) or joined is None:
-        nothing: tuple[None, ...] = (None,) * 5
+        nothing: tuple[None, ...] = (None,) * 6
         head = (
             transition.event_id,
             occurred_at,
@@ -129,6 +133,7 @@ def transition_row(transition: Transition, row: RowChange | SnapshotRow, scenari
         row.transaction.tx_id if row.transaction else None,
         from_us(row.transaction.committed_us) if row.transaction else None,
         joined.correlation_id,
+        joined.correlation,
         joined.link,
         row.epoch,
         row.commit_lsn,
@@ -137,7 +142,7 @@ def transition_row(transition: Transition, row: RowChange | SnapshotRow, scenari
     )
 
 
-def log_row(event: LogEvent, placed: Placed, user: int | None) -> Row:
+def log_row(event: LogEvent, placed: Placed, user: int | None, correlation: int | None) -> Row:
     line, error = event.line, event.line.error
     return (
         event.event_id,
@@ -160,6 +165,7 @@ def log_row(event: LogEvent, placed: Placed, user: int | None) -> Row:
         line.run_id is not None,
         user,
         line.correlation_id,
+        correlation,
         placed.link,
         line.correlation_source,
         line.request_id,

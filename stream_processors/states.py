@@ -12,10 +12,11 @@ from stream_processors.rows import STATE_CHANGE, Row
 
 _UPSERT = f"""
 INSERT INTO rpt.fact_scenario_state_change AS f ({STATE_CHANGE})
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (event_id, occurred_at) DO UPDATE
 SET how_known = excluded.how_known, change_event_id = excluded.change_event_id, user_key = excluded.user_key,
     tx_id = excluded.tx_id, committed_at = excluded.committed_at, correlation_id = excluded.correlation_id,
+    correlation_key = excluded.correlation_key,
     link = excluded.link, epoch = excluded.epoch, commit_lsn = excluded.commit_lsn, lsn = excluded.lsn,
     total_order = excluded.total_order, revision = f.revision + 1
 WHERE f.how_known = 'snapshot' AND excluded.how_known <> 'snapshot'

@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.events import ChangeEvent, LogEvent, change_event, change_events, commit_order, log_event, log_events
+from api.queries.events import (
+    ChangeEvent,
+    LogEvent,
+    change_event,
+    change_events,
+    commit_order,
+    correlation_key,
+    log_event,
+    log_events,
+)
 from api.queries.known import unknown
 from sql.models import (
     correlation as correlations,
@@ -110,12 +119,12 @@ def _statements(correlation_id: str) -> dict[str, Select[Any]]:
     return {
         "transactions": _transactions(correlation_id),
         "changes": change_events()
-        .where(fact_row_change.c.correlation_id == correlation_id)
+        .where(fact_row_change.c.correlation_key == correlation_key(correlation_id))
         .order_by(*commit_order(), fact_row_change.c.event_id),
         "actions": _actions(correlation_id),
         "state_changes": _state_changes(correlation_id),
         "logs": log_events()
-        .where(fact_cloudwatch_log.c.correlation_id == correlation_id)
+        .where(fact_cloudwatch_log.c.correlation_key == correlation_key(correlation_id))
         .order_by(fact_cloudwatch_log.c.occurred_at, fact_cloudwatch_log.c.event_id),
         "touched": _touches(correlation_id),
     }
@@ -147,7 +156,7 @@ def _actions(correlation_id: str) -> Select[Any]:
         .join(dim_scenario, dim_scenario.c.scenario_key == action.scenario_key, isouter=True)
         .join(dim_run, dim_run.c.run_key == action.run_key, isouter=True)
         .join(dim_user, dim_user.c.user_key == action.user_key, isouter=True)
-        .where(action.correlation_id == correlation_id)
+        .where(action.correlation_key == correlation_key(correlation_id))
         .order_by(action.epoch, action.commit_lsn, action.lsn, action.total_order, action.event_id)
     )
 
@@ -164,7 +173,7 @@ def _state_changes(correlation_id: str) -> Select[Any]:
             state.how_known,
         )
         .join(dim_scenario, dim_scenario.c.scenario_key == state.scenario_key)
-        .where(state.correlation_id == correlation_id)
+        .where(state.correlation_key == correlation_key(correlation_id))
         .order_by(state.occurred_at, state.event_id)
     )
 
@@ -174,7 +183,7 @@ def _touches(correlation_id: str) -> Select[Any]:
     of_kind = [
         select(touch.kind, identifier.label("id"))
         .join(identifier.table, key == touch.key)
-        .where(touch.correlation_id == correlation_id, touch.kind == kind)
+        .where(touch.correlation_key == correlation_key(correlation_id), touch.kind == kind)
         for kind, identifier, key in (
             ("scenario", dim_scenario.c.scenario_id, dim_scenario.c.scenario_key),
             ("run", dim_run.c.run_id, dim_run.c.run_key),

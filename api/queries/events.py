@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Tuple, literal, select, tuple_
+from sqlalchemy import Row, ScalarSelect, Select, Tuple, literal, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from clearsight.case import Order
 from clearsight.confidence import Confidence, confidence
-from sql.models import dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
+from sql.models import correlation, dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +139,10 @@ def commit_order() -> tuple[ColumnElement[Any], ...]:
 def position(order: Order) -> Tuple:
     """A commit position, to be compared with `tuple_(*commit_order())`."""
     return tuple_(*(literal(value, column.type) for value, column in zip(order, commit_order(), strict=True)))
+
+
+def correlation_key(correlation_id: str) -> ScalarSelect[int]:
+    """What facts are looked up by."""
+    return (
+        select(correlation.c.correlation_key).where(correlation.c.correlation_id == correlation_id).scalar_subquery()
+    )

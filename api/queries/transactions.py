@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.events import commit_order, position
+from api.queries.events import commit_order, correlation_key, position
 from clearsight.case import CommittedTransaction, Order
 from sql.models import dim_user, fact_row_change, fact_user_action, transaction_context
 
@@ -90,7 +90,7 @@ async def _told(connection: AsyncConnection, row: Any) -> list[str]:
     label = func.coalesce(action.details.op("->>")("label"), action.action)
     statement = (
         select(label)
-        .where(action.correlation_id == row.correlation_id, action.tx_id == row.tx_id)
+        .where(action.correlation_key == correlation_key(row.correlation_id), action.tx_id == row.tx_id)
         .order_by(action.lsn, action.total_order)
         .limit(CHANGES_TOLD)
     )

@@ -35,9 +35,14 @@ def commit_order() -> tuple[Column[int], ...]:
 
 
 def joined() -> tuple[Column[Any], ...]:
-    """How an event was joined: `link` is a state of clearsight.links, `revision` grows with each amendment."""
+    """How an event was joined: `link` is a state of clearsight.links, `revision` grows with each amendment.
+
+    Facts are looked up by `correlation_key`, which grows with time: ids are random, and an index over them is written all
+    over at each batch (docs/decisions/0007). It has no foreign key: landing holds the correlation's lock.
+    """
     return (
         Column("correlation_id", Text),
+        Column("correlation_key", BigInteger),
         Column("link", Text, nullable=False),
         Column("revision", Integer, nullable=False, server_default=text("1")),
     )

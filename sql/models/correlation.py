@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sql.models.base import METADATA, Instant, coordinates, landed_at
@@ -23,12 +23,13 @@ correlation = Table(
     METADATA,
     Column("correlation_id", Text, primary_key=True),
     Column("first_seen_at", Instant, nullable=False),
+    Column("correlation_key", BigInteger, Identity(), nullable=False, unique=True),
 )
 
 correlation_touch = Table(
     "correlation_touch",
     METADATA,
-    Column("correlation_id", Text, primary_key=True),
+    Column("correlation_key", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, primary_key=True),
     Column("key", BigInteger, primary_key=True, autoincrement=False),
 )

@@ -145,15 +145,14 @@ class Story:
         stack: str | None = None,
     ) -> None:
         self.now += timedelta(milliseconds=20)
-        if correlation_id:
-            self._correlation(correlation_id)
         self.connection.execute(
             """INSERT INTO rpt.fact_cloudwatch_log (event_id, occurred_at, cloudwatch_id, log_group, log_stream, level, message,
-               error_type, error_message, stack, node, service, scenario_key, run_key, correlation_id, link, correlation_source,
-               topic, kafka_partition, kafka_offset)
-               VALUES (%s, %s, '0', %s, 's', %s, %s, %s, %s, %s, %s, 'engine', %s, %s, %s, %s, %s, 't', 0, 0)""",
+               error_type, error_message, stack, node, service, scenario_key, run_key, correlation_id, correlation_key, link,
+               correlation_source, topic, kafka_partition, kafka_offset)
+               VALUES (%s, %s, '0', %s, 's', %s, %s, %s, %s, %s, %s, 'engine', %s, %s, %s, %s, %s, %s, 't', 0, 0)""",
             (uuid.uuid4(), self.now, GROUPS[1], level, message, error_type, error_message, stack, node,
-             None if link in ("pending", "unlinked") else self.scenario_key, run_key, correlation_id, link,
+             None if link in ("pending", "unlinked") else self.scenario_key, run_key, correlation_id,
+             self._correlation(correlation_id), link,
              "field" if correlation_id else "none"),
         )  # fmt: skip
 
@@ -209,23 +208,28 @@ class Story:
         correlation_id = str(uuid.uuid4()) if by else None
         if by:
             self.user(by, by.title())
-        if correlation_id:
-            self._correlation(correlation_id)
+        self._correlation(correlation_id)
         self.connection.execute(
             "INSERT INTO rpt.transaction_context (tx_id, committed_at, commit_lsn, correlation_id, user_id) VALUES (%s, %s, %s, %s, %s)",
             (row[0], self.now, self._lsn(), correlation_id, by),
         )
         return int(row[0]), correlation_id
 
-    def _correlation(self, correlation_id: str) -> None:
-        self.connection.execute(
-            "INSERT INTO rpt.correlation (correlation_id, first_seen_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+    def _correlation(self, correlation_id: str | None) -> int | None:
+        """Its key; it touches the scenario."""
+        if correlation_id is None:
+            return None
+        row = self.connection.execute(
+            """INSERT INTO rpt.correlation AS c (correlation_id, first_seen_at) VALUES (%s, %s)
+               ON CONFLICT (correlation_id) DO UPDATE SET first_seen_at = c.first_seen_at RETURNING correlation_key""",
             (correlation_id, self.now),
-        )
+        ).fetchone()
+        assert row
         self.connection.execute(
-            "INSERT INTO rpt.correlation_touch (correlation_id, kind, key) VALUES (%s, 'scenario', %s) ON CONFLICT DO NOTHING",
-            (correlation_id, self.scenario_key),
+            "INSERT INTO rpt.correlation_touch (correlation_key, kind, key) VALUES (%s, 'scenario', %s) ON CONFLICT DO NOTHING",
+            (row[0], self.scenario_key),
         )
+        return int(row[0])
 
     def _change(
         self,
@@ -249,20 +253,20 @@ class Story:
         link = "correlated" if correlation_id else "unlinked"
         self.connection.execute(
             """INSERT INTO rpt.fact_row_change (event_id, occurred_at, op, part, table_schema, table_name, row_key, before, after,
-               changed, action, scenario_key, run_key, user_key, node, tx_id, correlation_id, link, epoch, commit_lsn, lsn,
-               total_order, topic, kafka_partition, kafka_offset)
-               VALUES (%s, %s, %s, %s, 'forecast', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, 1, 't', 0, 0)""",
+               changed, action, scenario_key, run_key, user_key, node, tx_id, correlation_id, correlation_key, link, epoch,
+               commit_lsn, lsn, total_order, topic, kafka_partition, kafka_offset)
+               VALUES (%s, %s, %s, %s, 'forecast', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, 1, 't', 0, 0)""",
             (event_id, self.now, "u" if before else "c", part, table, row_key, Jsonb(before) if before else None,
-             Jsonb(after), changed, action, self.scenario_key, run_key, user_key, node, tx_id, correlation_id, link,
-             self._lsn(), self._lsn()),
+             Jsonb(after), changed, action, self.scenario_key, run_key, user_key, node, tx_id, correlation_id,
+             self._correlation(correlation_id), link, self._lsn(), self._lsn()),
         )  # fmt: skip
         if action:
             self.connection.execute(
                 """INSERT INTO rpt.fact_user_action (event_id, occurred_at, action, change_event_id, user_key, scenario_key, run_key,
-                   node, details, tx_id, correlation_id, link, epoch, commit_lsn, lsn, total_order)
-                   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, 1)""",
+                   node, details, tx_id, correlation_id, correlation_key, link, epoch, commit_lsn, lsn, total_order)
+                   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, 1)""",
                 (action_id, self.now, action, event_id, user_key, self.scenario_key, run_key, node, Jsonb({"label": label}),
-                 tx_id, correlation_id, link, self._lsn(), self._lsn()),
+                 tx_id, correlation_id, self._correlation(correlation_id), link, self._lsn(), self._lsn()),
             )  # fmt: skip
         return event_id
 

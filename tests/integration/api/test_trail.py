@@ -179,8 +179,9 @@ async def test_a_line_shared_by_two_scenarios_is_in_both(story, client):
     )
     other = type(story)(story.connection)
     story.connection.execute(
-        "INSERT INTO rpt.correlation_touch (correlation_id, kind, key) VALUES (%s, 'scenario', %s)",
-        (correlation_id, other.scenario_key),
+        "INSERT INTO rpt.correlation_touch (correlation_key, kind, key)"
+        " SELECT correlation_key, 'scenario', %s FROM rpt.correlation WHERE correlation_id = %s",
+        (other.scenario_key, correlation_id),
     )
     for each in (story, other):
         items = (await client.get(path(each), params={"type": "log"})).json()["items"]
