@@ -34,7 +34,7 @@ def newest_revision() -> str | None:
 
 
 def revisions_after(revision: str | None) -> tuple[str, ...]:
-    """What a database at `revision` (None: an empty one) lacks, oldest first. Raises CommandError for an unknown one."""
+    """What a database at `revision` (None: an empty one) lacks, oldest first. Raises ResolutionError for an unknown one."""
     missing = _scripts().iterate_revisions("head", revision or "base")
     return tuple(script.revision for script in missing)[::-1]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
-from alembic.util import CommandError
+from alembic.script.revision import ResolutionError
 from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
@@ -123,7 +123,7 @@ def _revision(connection: Connection[Any]) -> str | None:
 def _missing(revision: str | None) -> tuple[str, ...] | None:
     try:
         return revisions_after(revision)
-    except CommandError:
+    except ResolutionError:
         return None
 
 

@@ -1,0 +1,65 @@
+"""Each broken thing gives its finding and no other; a running product gives none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from clearsight.doctor.finding import Report
+from tests.integration.doctor import (
+    bare_source,
+    connect_breakages,
+    edge_breakages,
+    kafka_breakages,
+    report_breakages,
+    source_breakages,
+)
+from tests.integration.doctor.world import BREAKAGES, World
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+REGISTERED = (connect_breakages, edge_breakages, kafka_breakages, report_breakages, source_breakages)
+SECRETS = re.compile(r"secret-word|change-me")
+STATEMENT = re.compile(r"^(ALTER|CREATE|GRANT|REVOKE|SELECT) ")
+
+
+def assert_only(report: Report, code: str) -> None:
+    assert [finding.code for finding in report.findings] == [code], report
+    (finding,) = report.findings
+    assert finding.mend
+    assert "{" not in finding.what
+    assert not SECRETS.search(f"{finding.what} {finding.mend}")
+
+
+def test_a_running_product_has_nothing_wrong(world: World) -> None:
+    report = world.examine()
+    assert (report.findings, report.consequences, report.not_checked) == ([], [], [])
+
+
+@pytest.mark.parametrize("code", sorted(BREAKAGES))
+def test_exactly_that_finding(world: World, code: str) -> None:
+    assert_only(BREAKAGES[code](world), code)
+
+
+def test_everything_was_mended(world: World) -> None:
+    report = world.examine()
+    assert (report.findings, report.consequences, report.not_checked) == ([], [], [])
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[bare_source.Bare]:
+    with bare_source.bare_source() as made:
+        yield made
+
+
+def test_a_bare_source_has_nothing_wrong(bare: bare_source.Bare) -> None:
+    with bare.reader():
+        report = bare.examine()
+    assert (report.findings, report.not_checked) == ([], [])
+
+
+@pytest.mark.parametrize("code", sorted(bare_source.BREAKAGES))
+def test_exactly_that_finding_of_a_bare_source(bare: bare_source.Bare, code: str) -> None:
+    assert_only(bare_source.BREAKAGES[code](bare), code)

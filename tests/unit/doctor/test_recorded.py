@@ -1,0 +1,132 @@
+"""Findings that real parts do not give on demand: judged from what an observer would have seen.
+
+Other versions of PostgreSQL and Debezium are not at hand, a task without a place lasts for a blink, and an area that hangs
+or breaks is a defect of the doctor's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from clearsight.cli.examination import run
+from clearsight.doctor import catalogue, connect, report, source
+from clearsight.doctor.finding import Examination
+from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+
+pytestmark = pytest.mark.unit
+
+MAPPING = load_mapping(DEFAULT_MAPPING)
+RELATIONS = {
+    table.table: source.Relation(
+        columns=columns,
+        stored=columns,
+        unique_keys=(table.key,),
+        identities={table.table: "f"},
+        unreadable=(),
+        writable=(),
+        rows_hidden=False,
+        partitioned=False,
+    )
+    for _, table in MAPPING.parts()
+    for columns in [tuple(dict.fromkeys(column for _, column in source.named_columns(table)))]
+}
+SOURCE = source.SourceFacts(
+    version=18,
+    wal_level="logical",
+    database="source",
+    role="clearsight_cdc",
+    replication=True,
+    attributes=(),
+    may_emit=True,
+    emit_function="pg_logical_emit_message(boolean,text,text,boolean)",
+    slot_limit=10,
+    slots=1,
+    sender_limit=10,
+    senders=1,
+    keep_bytes=4 << 30,
+    idle_timeout_s=0,
+    relations=RELATIONS,
+    publication=source.Publication(
+        operations=frozenset(source.OPERATIONS), by_name=True, tables=dict.fromkeys(RELATIONS, ()), filters={}
+    ),
+    slot=source.Slot(
+        kind="logical",
+        plugin="pgoutput",
+        database="source",
+        active=True,
+        wal_status="reserved",
+        reason=None,
+        retained_bytes=0,
+    ),
+)
+CONNECT = connect.ConnectFacts(
+    plugins={"Debezium": "3.7.0.Final"}, states=("RUNNING", "RUNNING"), reason=None, config={"a": "b"}
+)
+REPORT = report.ReportFacts(
+    away={},
+    roles={},
+    database="report",
+    version=18,
+    schema=True,
+    revision="0001",
+    newest="0001",
+    missing_revisions=(),
+    months_missing=(),
+    dead_letters=None,
+    gaps=None,
+)
+
+
+def of_source(**changes: object) -> Examination:
+    return source.judge(msgspec.structs.replace(SOURCE, **changes), source.Wanted(MAPPING, "clearsight", "clearsight"))
+
+
+def of_connect(**changes: object) -> Examination:
+    wanted = connect.Wanted(
+        url="http://connect", connector="c", plugin="Debezium", plugin_version="3.7.0.Final", config={"a": "b"}
+    )
+    return connect.judge(msgspec.structs.replace(CONNECT, **changes), wanted)
+
+
+def broken() -> Examination:
+    raise RuntimeError("secret\nsecond line")
+
+
+RECORDED: dict[str, Callable[[], Examination]] = {
+    "source.version": lambda: of_source(version=13),
+    "source.version-untried": lambda: of_source(version=19),
+    "connect.plugin-missing": lambda: of_connect(plugins={}),
+    "connect.plugin-version": lambda: of_connect(plugins={"Debezium": "3.6.0.Final"}),
+    "connect.no-task": lambda: of_connect(states=("RUNNING", "UNASSIGNED")),
+    "report.version": lambda: report.judge(msgspec.structs.replace(REPORT, version=14)),
+    "doctor.unexamined": lambda: run({"kafka": broken}, 5, lambda area: None)[0],
+}
+
+
+@pytest.mark.parametrize("code", sorted(RECORDED))
+def test_exactly_that_finding(code: str) -> None:
+    assert [finding.code for _, finding in RECORDED[code]().kinds] == [code]
+
+
+@pytest.mark.parametrize("judged", [of_source, of_connect, lambda: report.judge(REPORT)])
+def test_nothing_where_nothing_is_wrong(judged: Callable[[], Examination]) -> None:
+    assert judged().kinds == []
+
+
+def test_an_area_that_hangs_is_left_behind() -> None:
+    forever = threading.Event()
+
+    def hang() -> Examination:
+        forever.wait(30)
+        return Examination("kafka", ())
+
+    source_, kafka = run({"source": of_source, "kafka": hang}, 0.2, lambda area: None)
+    forever.set()
+    assert source_.kinds == []
+    ((_, finding),) = kafka.kinds
+    assert (finding.code, finding.area) == ("doctor.unexamined", "kafka")
+    assert set(kafka.left) == set(catalogue.CHECKS["kafka"])
