@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clearsight.coverage import Counts, Gap, Watermark, coverage, position_text
 
@@ -73,3 +76,46 @@ def test_changes_without_context_are_told_but_not_missing():
 def test_position_as_postgresql_writes_it():
     assert position_text(0) == "0/0"
     assert position_text(0x1_00000000) == "1/0"
+
+
+INSTANTS = st.integers(-600, 600).map(lambda seconds: NOW + timedelta(seconds=seconds))
+MARKS = st.lists(
+    st.builds(
+        Watermark,
+        st.sampled_from(["changes", "logs"]),
+        st.sampled_from(["/api", "/engine", "other"]),
+        INSTANTS,
+        st.one_of(st.none(), st.integers(0, 2**63 - 1)),
+    ),
+    unique_by=lambda mark: (mark.kind, mark.name),
+)
+COUNTS = st.builds(Counts, st.integers(0, 9), st.one_of(st.none(), INSTANTS), st.integers(0, 9), st.integers(0, 2))
+GAPS = st.lists(st.builds(Gap, st.just(1), st.just("t"), st.just(0), st.just(0), st.none(), st.just("r"), INSTANTS), max_size=2)  # fmt: skip
+
+
+@given(MARKS, COUNTS, GAPS, INSTANTS)
+def test_complete_says_that_nothing_is_missing_up_to_the_end(watermarks, counts, gaps, until):
+    found = ask(watermarks, counts, gaps, until)
+    if found.complete:
+        assert not gaps
+        assert not counts.dead_letters
+        assert all(mark.through_at >= until for mark in watermarks)
+        assert {mark.name for mark in watermarks if mark.kind == "logs"} >= {"/api", "/engine"}
+        assert any(mark.kind == "changes" for mark in watermarks)
+        assert counts.pending_since is None or counts.pending_since > until
+
+
+@given(MARKS, COUNTS, GAPS, INSTANTS, INSTANTS)
+def test_what_is_complete_stays_so_for_an_earlier_end_and_for_later_marks(watermarks, counts, gaps, until, other):
+    if ask(watermarks, counts, gaps, max(until, other)).complete:
+        assert ask(watermarks, counts, gaps, min(until, other)).complete
+        later = [replace(mark, through_at=mark.through_at + timedelta(seconds=9)) for mark in watermarks]
+        assert ask(later, counts, gaps, max(until, other)).complete
+
+
+@given(MARKS, COUNTS, GAPS, st.one_of(st.none(), INSTANTS))
+def test_one_more_thing_missing_never_makes_it_complete(watermarks, counts, gaps, until):
+    if not ask(watermarks, counts, gaps, until).complete:
+        gap = Gap(2, "t", 0, 0, 1, "r", NOW)
+        assert not ask(watermarks, counts, [*gaps, gap], until).complete
+        assert not ask(watermarks, replace(counts, dead_letters=counts.dead_letters + 1), gaps, until).complete
