@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,10 +57,19 @@ lock: ## renew the locks from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	echo uv | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" - -o requirements-uv.lock
 
-bench: bench-landing ## every benchmark; figures go to bench-results/
+bench: $(STAMP) ## every benchmark, one after the other; figures go to bench-results/
+	$(MAKE) bench-landing
+	$(MAKE) bench-freshness
+	$(MAKE) bench-seed
 
-bench-landing: $(STAMP) ## how fast a full topic lands
-	$(RUN)/python tests/bench/landing.py
+bench-landing: $(STAMP) ## how fast a full topic lands, beside its peers; ARGS="--transactions 2000" for a quick look
+	$(RUN)/python tests/bench/landing.py $(ARGS)
+
+bench-freshness: $(STAMP) ## commit to answer at 500 commits/s, beside Debezium's own floor
+	$(RUN)/python tests/bench/freshness.py $(ARGS)
+
+bench-seed: $(STAMP) ## 10,000 log records, a long audit trail, answer times of the API
+	$(RUN)/python tests/bench/seed.py $(ARGS)
 
 clean: ## stop the stack, remove its data, .venv and caches
 	-@test -x $(RUN)/clearsight && $(RUN)/clearsight down --purge

@@ -19,6 +19,8 @@ from rich.table import Table
 from clearsight.stack import versions
 
 FOLDER = Path("bench-results")
+WIDEST = 10
+"""Figures in one row of a table."""
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -65,10 +67,16 @@ def hand_over(name: str, title: str, figures: dict[str, Any], detail: dict[str, 
         table.add_row(label, shown(value))
     out = Console(highlight=False)
     out.print(table)
-    out.print(f"{path} has the details. The row for docs/BENCHMARKS.md:")
-    date = datetime.now(UTC).date().isoformat()
-    print("| when | " + " | ".join(flat) + " |")
-    print(f"| {date} | " + " | ".join(map(shown, flat.values())) + " |")
+    out.print(f"{path} has the details. For docs/BENCHMARKS.md:")
+    print(in_markdown(flat, datetime.now(UTC).date().isoformat()))
+
+
+def in_markdown(flat: dict[str, Any], when: str) -> str:
+    """A row below its heading; one figure a line where they are too many for a row."""
+    if len(flat) > WIDEST:
+        rows = [("figure", when), *((label, shown(value)) for label, value in flat.items())]
+        return "\n".join(f"| {label} | {value} |" for label, value in rows)
+    return f"| when | {' | '.join(flat)} |\n| {when} | {' | '.join(map(shown, flat.values()))} |"
 
 
 def flattened(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,8 +6,10 @@ Everything runs in `.clearsight-bench`; Ctrl-C, SIGTERM and failures take it dow
 from __future__ import annotations
 
 import argparse
+import hashlib
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from typing import Any, NoReturn
 
 import psutil
 import psycopg
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from clearsight.errors import ClearSightError, StackError
@@ -69,6 +72,11 @@ class Ground:
 def ground(home: Path = HOME, parts: Iterable[Part] | None = None) -> Iterator[Ground]:
     """The whole stack, with other `parts` where they are given; what an earlier benchmark left is removed first."""
     stack = Stack(home, parts)
+    with _alone(stack.home):
+        yield from _up_and_down(stack)
+
+
+def _up_and_down(stack: Stack) -> Iterator[Ground]:
     try:
         with progress.shown("starting") as report:
             stack.down(purge=True)
@@ -77,6 +85,21 @@ def ground(home: Path = HOME, parts: Iterable[Part] | None = None) -> Iterator[G
     finally:
         with progress.shown("taking the stack down"):
             stack.down(purge=True)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two benchmarks at once would take each other's stack down. Raises StackError."""
+    name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"clearsight-bench-{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StackError(f"another benchmark runs in {home}", "wait for its end, or choose another --home") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
