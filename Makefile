@@ -8,7 +8,7 @@ RUN := .venv/bin
 .PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed clean venv
 
 help: ## show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv
