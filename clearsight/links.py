@@ -3,9 +3,9 @@
 A change is `direct` when the row names its correlation id, `correlated` when its transaction's context message does,
 `pending` while that may still come, and `unlinked` when it cannot: then it was made out of band.
 
-A log line is `direct` when it names its scenario or run, `correlated` when its correlation id touched one scenario (or only
-users), `shared` when it touched several, `pending` while nothing was touched yet, `unlinked` when it has no id to be joined
-by or the deadline passed.
+A log line is `direct` when it names its scenario or run, `correlated` when its correlation id touched one scenario (or none,
+but something else), `shared` when it touched several, `pending` while nothing was touched yet, `unlinked` when it has no
+id to be joined by or the deadline passed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class Touched(NamedTuple):
 
     scenarios: frozenset[int] = frozenset()
     runs: frozenset[int] = frozenset()
-    users: frozenset[int] = frozenset()
+    others: frozenset[int] = frozenset()
+    """Users, and 0 for rows that belong to nothing of these."""
 
 
 class Placed(NamedTuple):

@@ -77,9 +77,10 @@ class Touch(NamedTuple):
 
 
 def touches_of(correlation: int, scenario: int | None, run: int | None, changed_user: int | None) -> list[Touch]:
-    """What a change touched."""
+    """What a change touched. One that belongs to no scenario, run or user still is what the lines of its correlation id
+    belong to: kind `other`."""
     found = (("scenario", scenario), ("run", run), ("user", changed_user))
-    return [Touch(correlation, kind, key) for kind, key in found if key is not None]
+    return [Touch(correlation, kind, key) for kind, key in found if key is not None] or [Touch(correlation, "other", 0)]
 
 
 _TOUCH = """
@@ -100,7 +101,7 @@ def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[int]:
 
 _TOUCHED = """
 SELECT correlation_key, array_agg(key) FILTER (WHERE kind = 'scenario'), array_agg(key) FILTER (WHERE kind = 'run'),
-       array_agg(key) FILTER (WHERE kind = 'user')
+       array_agg(key) FILTER (WHERE kind IN ('user', 'other'))
 FROM rpt.correlation_touch WHERE correlation_key = ANY(%s::bigint[]) GROUP BY correlation_key
 """
 
@@ -109,12 +110,14 @@ def touched(cursor: Cursor[Any], correlations: Iterable[int]) -> dict[int, Touch
     """What each of these correlations touched so far."""
     cursor.execute(_TOUCHED, [array(correlations)])
     return {
-        correlation: Touched(frozenset(scenarios or ()), frozenset(runs or ()), frozenset(users or ()))
-        for correlation, scenarios, runs, users in cursor.fetchall()
+        correlation: Touched(frozenset(scenarios or ()), frozenset(runs or ()), frozenset(others or ()))
+        for correlation, scenarios, runs, others in cursor.fetchall()
     }
 
 
-_TOUCHED_RUNS = "SELECT DISTINCT key FROM rpt.correlation_touch WHERE correlation_key = ANY(%s::bigint[]) AND kind = 'run'"
+_TOUCHED_RUNS = (
+    "SELECT DISTINCT key FROM rpt.correlation_touch WHERE correlation_key = ANY(%s::bigint[]) AND kind = 'run'"
+)
 
 
 def touched_runs(cursor: Cursor[Any], correlations: Iterable[int]) -> set[int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from zlib import crc32
+
+from kit.batches import in_batches
 
 from clearsight.topics import PARTITIONS
 from connectors.cloudwatch.correlate import Requests
@@ -21,8 +22,7 @@ LATER_MS = 50
 def forwarded(events: Iterable[Event], origin: Origin, topic: str) -> Iterator[RawRecord]:
     """A record for each event, in their order, read page by page."""
     requests, offsets = Requests(), defaultdict[int, int](int)
-    rest = iter(events)
-    while page := list(islice(rest, PAGE_EVENTS)):
+    for page in in_batches(events, PAGE_EVENTS):
         lines = [(event.stream, event.timestamp, parse(event.message)) for event in page]
         requests.correlate(lines)
         for event, (*_, parsed) in zip(page, lines, strict=True):

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kit import loan
+from kit.batches import in_batches
 from kit.reporting import Reporting
 
 from clearsight.topics import PARTITIONS
 from stream_processors.records import RawRecord
-
-BATCH_EVENTS = 5_000
-
-
-def of_size(records: Iterable[RawRecord], size: int = BATCH_EVENTS) -> Iterator[list[RawRecord]]:
-    rest = iter(records)
-    while batch := list(islice(rest, size)):
-        yield batch
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +46,7 @@ def loan_reporting(new_report_database: Callable[[], Any]) -> Iterator[Reporting
 def landed(loan_reporting: Reporting, loan_records: list[RawRecord]) -> Reporting:
     """The capture and its log, read once in order."""
     land = loan_reporting.worker(partitions=range(PARTITIONS))
-    for batch in of_size(loan_records):
+    for batch in in_batches(loan_records):
         land(batch)
     loan_reporting.settle()
     loan_reporting.settle()

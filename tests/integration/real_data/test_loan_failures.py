@@ -80,8 +80,8 @@ def test_an_attempt_that_told_who_it_was_is_joined_to_its_case(
 
 def test_who_made_the_attempt_is_known(landed: Reporting, failures: dict[str, loan.Row]) -> None:
     who = landed.rows(
-        "SELECT t.correlation_id, u.user_id FROM rpt.correlation_touch t JOIN rpt.dim_user u ON u.user_key = t.key"
-        " WHERE t.kind = 'user' AND t.correlation_id = ANY(%s)",
+        "SELECT c.correlation_id, u.user_id FROM rpt.correlation_touch t JOIN rpt.dim_user u ON u.user_key = t.key"
+        " JOIN rpt.correlation c USING (correlation_key) WHERE t.kind = 'user' AND c.correlation_id = ANY(%s)",
         list(failures),
     )
     told = {found: one["actor"] for found, one in failures.items() if one["in_stream"] and one["actor"] is not None}

@@ -79,6 +79,14 @@ def test_a_line_that_names_its_scenario_loses_an_inferred_run(reporting: Any) ->
     assert facts_of(reporting, one, other, line)["logs"] == facts_of(reporting, one, line, other)["logs"]
 
 
+def test_a_change_that_belongs_to_no_scenario_joins_the_lines_of_its_correlation(reporting: Any) -> None:
+    line = [log_line(1, T0_US + 1, "x", correlation_id="c")]
+    alone = transaction(1, "c").insert(NODES, {"run_id": None, "node": "demand", "status": "ok"}).records
+    first, second = facts_of(reporting, line, alone), facts_of(reporting, alone, line)
+    assert first["logs"] == second["logs"]
+    assert first["logs"][0][7:] == ("correlated", None, None)
+
+
 def test_the_last_good_run_succeeded_before_this_one_started(reporting: Any) -> None:
     groups = [
         transaction(1, "a").insert(RUNS, run("r1", "s1")).records,

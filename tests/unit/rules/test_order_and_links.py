@@ -51,7 +51,7 @@ def test_link_of_a_change(row: str | None, context: str | None, in_transaction: 
         (3, None, None, "c", Touched(frozenset({4}), frozenset({7})), ("direct", 3, None)),
         (None, None, None, None, Touched(), ("unlinked", None, None)),
         (None, None, None, "c", Touched(), ("pending", None, None)),
-        (None, None, None, "c", Touched(users=frozenset({1})), ("correlated", None, None)),
+        (None, None, None, "c", Touched(others=frozenset({1})), ("correlated", None, None)),
         (None, None, None, "c", Touched(frozenset({3}), frozenset({7})), ("correlated", 3, 7)),
         (None, None, None, "c", Touched(frozenset({3}), frozenset({7, 8})), ("correlated", 3, None)),
         (None, None, None, "c", Touched(frozenset({3, 4}), frozenset()), ("shared", None, None)),
