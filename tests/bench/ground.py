@@ -61,11 +61,16 @@ class Ground:
         return psutil.Process(found.pid)
 
     def stop(self, *parts: str) -> None:
-        """In good order; `stack.restart` brings one back."""
+        """In good order; `stack.restart` brings one back. Raises StackError where one does not end."""
         for part in parts:
             process = self.process(part)
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_LIMIT_S)
+            try:
+                process.wait(STOP_LIMIT_S)
+            except psutil.TimeoutExpired:
+                raise StackError(
+                    f"{part} does not stop within {STOP_LIMIT_S:.0f} s", "look at what it waits for"
+                ) from None
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from clearsight.stack.programs import all_parts
 MEASURED_ALONE = ("forwarder", "cloudwatch", "api")
 """Parts that have done their work once the topics are full: none of the contestants needs them."""
 
+FEWEST_TRANSACTIONS = 100
 SINKS_AGAIN = 2
 """How many of the sink's settings, the best ones, have a turn again."""
 
@@ -78,8 +79,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-peers", action="store_true", help="the worker alone: no ratios are written")
     parser.add_argument("--profile", action="store_true", help="one more landing, under py-spy, that does not count")
     given = parser.parse_args()
-    if given.transactions < 1 or given.repeats < 1:
-        parser.error("--transactions and --repeats are at least 1")
+    if given.transactions < FEWEST_TRANSACTIONS or given.repeats < 1:
+        parser.error(f"--transactions is at least {FEWEST_TRANSACTIONS}, --repeats at least 1")
     return given
 
 
