@@ -18,10 +18,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from clearsight.doctor.finding import Away
-from clearsight.doctor.kafka import KafkaFacts, TopicFacts, Waiting
+from clearsight.doctor.kafka import KafkaFacts, TopicFacts, Waiting, WorkerFacts
 from clearsight.topics import Topic
 
 TIMEOUT_S = 4.0
+_POLL_S = 0.05
 
 _SILENT = logging.Logger("kafka")
 _SILENT.addHandler(logging.NullHandler())
@@ -45,8 +46,7 @@ def observe_kafka(
     return KafkaFacts(
         topics=found,
         broker=_broker_settings(admin, servers, min(brokers)),
-        workers=_members(admin, group),
-        waiting=_waiting(admin, group, {name: found[name] for name in consumed if name in found}, lag_limit_s),
+        workers=_workers(admin, servers, group, {name: found[name] for name in consumed if name in found}, lag_limit_s),
     )
 
 
@@ -69,7 +69,7 @@ def observe_topics(admin: AdminClient, topics: Sequence[Topic]) -> dict[str, Top
 
 
 def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]]) -> None:
-    """Set each topic's settings and leave its others alone. Raises KafkaException."""
+    """Set each topic's settings, leave its others alone, and wait until they are in effect. Raises KafkaException."""
     resources = [
         _resource(
             name,
@@ -82,6 +82,14 @@ def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]]) -
     ]
     for future in admin.incremental_alter_configs(resources, request_timeout=TIMEOUT_S).values():
         future.result()
+    give_up = time.monotonic() + TIMEOUT_S
+    while not _in_effect(admin, changes) and time.monotonic() < give_up:
+        time.sleep(_POLL_S)
+
+
+def _in_effect(admin: AdminClient, changes: dict[str, dict[str, str]]) -> bool:
+    asked = admin.describe_configs([_resource(name) for name in changes], request_timeout=TIMEOUT_S)
+    return all(changes[resource.name].items() <= _values(future).items() for resource, future in asked.items())
 
 
 def _resource(topic: str, settings: list[Any] | None = None) -> ConfigResource:
@@ -97,6 +105,16 @@ def _broker_settings(admin: AdminClient, servers: str, broker: int) -> dict[str,
     try:
         (future,) = admin.describe_configs([resource], request_timeout=TIMEOUT_S).values()
         return _values(future)
+    except KafkaException as error:
+        return Away(servers, error.args[0].str(), refused=True)
+
+
+def _workers(
+    admin: AdminClient, servers: str, group: str, topics: dict[str, TopicFacts], lag_limit_s: float
+) -> WorkerFacts | Away:
+    """Away while the group has no coordinator, or where this login may not see it."""
+    try:
+        return WorkerFacts(_members(admin, group), _waiting(admin, group, topics, lag_limit_s))
     except KafkaException as error:
         return Away(servers, error.args[0].str(), refused=True)
 

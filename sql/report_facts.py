@@ -29,13 +29,15 @@ SELECT current_user::text AS name, rolsuper AS superuser, pg_is_in_recovery() AS
        (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only') = 'on' AS read_only,
        ARRAY(SELECT name || '=' || reset_val FROM pg_settings
               WHERE name IN ('statement_timeout', 'lock_timeout') ORDER BY name) AS timeouts,
-       has_function_privilege('rpt.ensure_month(timestamptz)', 'EXECUTE') AS makes_months
+       (SELECT has_schema_privilege(n.oid, 'USAGE') FROM pg_namespace n WHERE n.nspname = 'rpt') AS enters,
+       (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'rpt' AND p.proname = 'ensure_month') AS makes_months
   FROM pg_roles WHERE rolname = current_user
 """
 _RIGHTS: LiteralString = """
 SELECT c.relname, c.relkind::text AS kind, c.relispartition AS partition,
        ARRAY(SELECT w FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) w
-              WHERE has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, w)) AS rights
+              WHERE has_table_privilege(c.oid, w)) AS rights
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'alembic_version' ORDER BY c.relname
 """
@@ -132,6 +134,8 @@ def _role(role: str, connection: Connection[Any]) -> RoleFacts:
     assert seen is not None
     needed = _writers_rights if role == "writer" else _readers_rights
     missing: dict[str, str] = {}
+    if not seen["enters"]:
+        missing[f"USAGE of the schema {SCHEMA}"] = f"GRANT USAGE ON SCHEMA {SCHEMA} TO {quoted(seen['name'])}"
     excess: dict[str, str] = {}
     name = quoted(seen["name"])
     for row in connection.execute(_RIGHTS, [SCHEMA]).fetchall():
@@ -153,7 +157,7 @@ def _role(role: str, connection: Connection[Any]) -> RoleFacts:
         timeouts_ms={name: int(value) for name, _, value in (each.partition("=") for each in seen["timeouts"])},
         read_only=seen["read_only"],
         in_recovery=seen["in_recovery"],
-        makes_months=seen["makes_months"],
+        makes_months=bool(seen["makes_months"]),
     )
 
 

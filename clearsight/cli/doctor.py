@@ -134,7 +134,7 @@ def _progress(areas: list[str]) -> Iterator[Callable[[str], None]]:
     """On standard error, which areas have not answered yet."""
     from rich.console import Console
 
-    waiting = list(areas)
+    waiting = [area for area in areas if area != "settings"]
     with Console(stderr=True).status(f"looking at {', '.join(waiting)} …") as status:
 
         def answered(area: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import psycopg
+from confluent_kafka import KafkaException
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
@@ -110,7 +111,8 @@ def _source(settings: Settings, mapping: Mapping | None, dsn: str | None) -> Exa
     if mapping is None or dsn is None:
         because = "the mapping file cannot be read" if mapping is None else "source.dsn cannot be used"
         return _left("source", because)
-    wanted = source.Wanted(mapping, settings.source.publication, settings.source.slot)
+    connector = f"{settings.connect.url}/connectors/{settings.connect.connector_name}"
+    wanted = source.Wanted(mapping, settings.source.publication, settings.source.slot, connector)
     return source.judge(observe_source(dsn, settings.source, mapping), wanted)
 
 
@@ -146,7 +148,10 @@ def _left(area: str, because: str) -> Examination:
 
 
 def _unexamined(area: str, error: BaseException) -> Examination:
-    reason = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {first_line(error)}"
+    """Only of errors whose words are known to hold no secret are the words said."""
+    reason = type(error).__name__
+    if isinstance(error, TimeoutError | psycopg.Error | KafkaException | ClearSightError):
+        reason = first_line(error)
     found = Examination(area, catalogue.CHECKS[area])
     found.find(catalogue.UNEXAMINED, area=area, reason=reason)
     found.leave(reason)

@@ -24,7 +24,7 @@ UNEXAMINED = Kind(
     code="doctor.unexamined",
     check="",
     what="{area} could not be examined: {reason}",
-    mend="run `clearsight doctor --area {area} --debug` and look at the part's log",
+    mend="run `clearsight doctor --area {area}` again, and look at the part's log",
 )
 
 KINDS: tuple[Kind, ...] = (

@@ -143,11 +143,16 @@ def _state(found: Examination, states: tuple[str, ...], reason: str | None, want
     names = {"connector": wanted.connector, "url": wanted.url}
     connector, tasks = states[0], states[1:]
     if "FAILED" in states:
-        found.find(FAILED, reason=reason or "no reason given", **names)
+        found.find(FAILED, reason=_without_password(reason or "no reason given", wanted), **names)
     elif connector in ("PAUSED", "STOPPED"):
         found.find(PAUSED, state=connector, **names)
     elif connector != "RUNNING" or "RUNNING" not in tasks:
         found.find(NO_TASK, state=", ".join(tasks) or "there is none", **names)
+
+
+def _without_password(reason: str, wanted: Wanted) -> str:
+    password = (wanted.config or {}).get("database.password")
+    return reason.replace(password, "…") if password else reason
 
 
 def _settings(found: Examination, config: dict[str, str], wanted: Wanted) -> None:

@@ -142,15 +142,19 @@ class Waiting(msgspec.Struct, frozen=True):
     records: int
 
 
+class WorkerFacts(msgspec.Struct, frozen=True):
+    """The workers' consumer group: its members, and the topics where a record has waited longer than `lag_limit_s`."""
+
+    members: int
+    waiting: tuple[Waiting, ...]
+
+
 class KafkaFacts(msgspec.Struct, frozen=True, kw_only=True):
     topics: dict[str, TopicFacts]
     """Of the product's topics, those that exist."""
     broker: dict[str, str] | Away
     """The broker's own settings, where Kafka tells them."""
-    workers: int
-    """Members of the workers' consumer group."""
-    waiting: tuple[Waiting, ...]
-    """Topics with records that no worker has read for longer than `lag_limit_s`."""
+    workers: WorkerFacts | Away
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,16 +174,7 @@ def judge(facts: KafkaFacts | Away, wanted: Wanted) -> Examination:
         return found
     judge_topics(found, facts.topics, wanted)
     _broker(found, facts.broker)
-    if facts.workers == 0:
-        found.find(WORKER_ABSENT, group=wanted.group)
-    if facts.waiting:
-        found.find(
-            WORKER_BEHIND,
-            records=f"{sum(each.records for each in facts.waiting):,}",
-            topics=shortened([each.topic for each in facts.waiting], 3),
-            limit_s=f"{wanted.lag_limit_s:.0f}",
-            most=wanted.workers_at_most,
-        )
+    _workers(found, facts.workers, wanted)
     return found
 
 
@@ -224,6 +219,22 @@ def _shortens(setting: str, found: str | None, wanted: str) -> bool:
     if setting not in ("retention.ms", "retention.bytes") or found is None or wanted == "-1":
         return False
     return found == "-1" or int(found) > int(wanted)
+
+
+def _workers(found: Examination, workers: WorkerFacts | Away, wanted: Wanted) -> None:
+    if isinstance(workers, Away):
+        found.leave(f"Kafka does not tell of the group {wanted.group}: {workers.reason}", ["worker"])
+        return
+    if workers.members == 0:
+        found.find(WORKER_ABSENT, group=wanted.group)
+    if workers.waiting:
+        found.find(
+            WORKER_BEHIND,
+            records=f"{sum(each.records for each in workers.waiting):,}",
+            topics=shortened([each.topic for each in workers.waiting], 3),
+            limit_s=f"{wanted.lag_limit_s:.0f}",
+            most=wanted.workers_at_most,
+        )
 
 
 def _broker(found: Examination, broker: dict[str, str] | Away) -> None:

@@ -57,26 +57,26 @@ WRITER_RIGHTS = Kind(
     code="report.writer-rights",
     check="rights of the writer",
     what="the writer {role} may not do what landing needs: {missing}",
-    mend="{grants}",
+    mend="as administrator: {grants}",
 )
 WRITER_EXCESS = Kind(
     code="report.writer-excess",
     check="rights of the writer",
     severity="warning",
     what="the writer {role} may do more than it needs: {excess}",
-    mend="{revokes}",
+    mend="as administrator: {revokes}",
 )
 API_RIGHTS = Kind(
     code="report.api-rights",
     check="rights of the API",
     what="the API's role {role} may not read {missing}",
-    mend="{grants}",
+    mend="as administrator: {grants}",
 )
 API_WRITES = Kind(
     code="report.api-writes",
     check="rights of the API",
     what="the API's role {role} may write: {excess}; it only reads",
-    mend="{revokes}",
+    mend="as administrator: {revokes}",
 )
 WRITER_TIMEOUT = Kind(
     code="report.writer-timeout",
@@ -107,15 +107,15 @@ DEAD_LETTERS = Kind(
     code="report.dead-letters",
     check="dead letters and gaps",
     severity="warning",
-    what="{count} records could not be understood, the last at {last}: {reason}",
-    mend="look at them with SELECT * FROM rpt.dead_letter ORDER BY last_seen_at DESC, and delete what is dealt with",
+    what="{count} records could not be landed, the last at {last}: {reason}",
+    mend="`clearsight dead-letters list` says why; then `clearsight dead-letters redrive`, or `dismiss` with a reason",
 )
 GAPS = Kind(
     code="report.gaps",
     check="dead letters and gaps",
     severity="warning",
     what="{count} gaps in what was read, the last at {last} in {topic}: {reason}",
-    mend="look at them with SELECT * FROM rpt.gap ORDER BY detected_at DESC, and delete what is dealt with",
+    mend="`clearsight coverage` lists them; once one is explained, `clearsight coverage acknowledge GAP_ID --because …`",
 )
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))

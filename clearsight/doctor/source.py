@@ -88,6 +88,8 @@ class Wanted(msgspec.Struct, frozen=True):
     mapping: Mapping
     publication: str
     slot: str
+    connector: str
+    """The connector's URL at Kafka Connect."""
 
 
 def judge(facts: SourceFacts | Away, wanted: Wanted) -> Examination:
@@ -105,7 +107,7 @@ def judge(facts: SourceFacts | Away, wanted: Wanted) -> Examination:
             if identity != "f":
                 kind = kinds.REPLICA_IDENTITY
                 found.find(kind, table=table, found=_IDENTITIES[identity], table_sql=table_name(table))
-    _slot(found, facts, wanted.slot)
+    _slot(found, facts, wanted)
     return found
 
 
@@ -211,7 +213,8 @@ def _extra(found: Examination, facts: SourceFacts, wanted: Wanted, publication: 
         found.find(kinds.PUBLICATION_ALL, count=len(extra), tables_sql=table_names(facts.relations), **names)
 
 
-def _slot(found: Examination, facts: SourceFacts, name: str) -> None:
+def _slot(found: Examination, facts: SourceFacts, wanted: Wanted) -> None:
+    name = wanted.slot
     if facts.keep_bytes is None:
         found.find(kinds.SLOT_UNLIMITED)
     if 0 < facts.idle_timeout_s < SHORT_IDLE_S:
@@ -224,14 +227,15 @@ def _slot(found: Examination, facts: SourceFacts, name: str) -> None:
         described = f"{slot.kind}, of {slot.plugin or 'no plugin'} and of the database {slot.database or '(none)'}"
         found.find(kinds.SLOT_KIND, slot=name, found=described, database=facts.database)
         return
-    _slot_state(found, facts, slot, name)
+    _slot_state(found, facts, slot, wanted)
 
 
-def _slot_state(found: Examination, facts: SourceFacts, slot: Slot, name: str) -> None:
-    keep, retained = facts.keep_bytes, size(slot.retained_bytes)
+def _slot_state(found: Examination, facts: SourceFacts, slot: Slot, wanted: Wanted) -> None:
+    name, keep, retained = wanted.slot, facts.keep_bytes, size(slot.retained_bytes)
     if slot.reason or slot.wal_status == "lost":
         literal = "'{}'".format(name.replace("'", "''"))
-        found.find(kinds.SLOT_LOST, slot=name, reason=slot.reason or "its WAL was removed", slot_literal=literal)
+        values = {"reason": slot.reason or "its WAL was removed", "connector": wanted.connector}
+        found.find(kinds.SLOT_LOST, slot=name, slot_literal=literal, **values)
     elif slot.wal_status == "unreserved" and keep:
         found.find(kinds.SLOT_UNRESERVED, slot=name, keep=size(keep), double=f"{max(1, keep * 2 // 1024**2)}MB")
     elif not slot.active:

@@ -211,8 +211,8 @@ SLOT_LOST = Kind(
     code="source.slot-lost",
     check="slot",
     what="the replication slot {slot} is lost ({reason}): changes since then are gone from the stream",
-    mend="stop the connector; SELECT pg_drop_replication_slot({slot_literal}); delete the connector's offsets; "
-    "`clearsight register` takes a new snapshot",
+    mend="curl -X PUT '{connector}/stop'; SELECT pg_drop_replication_slot({slot_literal}); "
+    "curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume': it takes a new snapshot",
 )
 SLOT_UNRESERVED = Kind(
     code="source.slot-unreserved",

@@ -144,12 +144,15 @@ def broker(world: World, line: str) -> Iterator[str]:
 
 
 def without_worker(world: World, servers: str) -> Report:
-    """What is found there beside that no worker is."""
-    report = world.examine("kafka", kafka={"bootstrap_servers": servers})
-    absent = [finding for finding in report.findings if finding.code == "kafka.worker-absent"]
-    assert len(absent) == 1
-    report.findings.remove(absent[0])
+    """What is found there beside that no worker is; a new broker cannot tell of groups at once."""
+    kafka = {"bootstrap_servers": servers}
+    report: Report = until(lambda: _if_worker_is_missed(world.examine("kafka", kafka=kafka)), "groups are known")
+    report.findings[:] = [finding for finding in report.findings if finding.code != "kafka.worker-absent"]
     return report
+
+
+def _if_worker_is_missed(report: Report) -> Report | None:
+    return report if any(finding.code == "kafka.worker-absent" for finding in report.findings) else None
 
 
 @breaks("kafka.worker-absent")

@@ -44,7 +44,8 @@ def no_free_sender(world: World) -> Report:
 
 @breaks("source.table-missing")
 def table_missing(world: World) -> Report:
-    return world.examine("source", mapping_file=world.mapping_file('"forecast.runs"', '"forecast.executions"'))
+    table = '[[source.other]]\ntable = "forecast.absent"\nkey = ["id"]\n\n[[source.other]]'
+    return world.examine("source", mapping_file=world.mapping_file("[[source.other]]", table))
 
 
 @breaks("source.column-missing")

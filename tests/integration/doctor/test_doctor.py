@@ -43,6 +43,15 @@ def test_exactly_that_finding(world: World, code: str) -> None:
     assert_only(BREAKAGES[code](world), code)
 
 
+def test_a_role_that_may_not_enter_the_schema(world: World) -> None:
+    on = "USAGE ON SCHEMA rpt"
+    with world.report(f"REVOKE {on} FROM clearsight_api", f"GRANT {on} TO clearsight_api"):
+        report = world.examine()
+    assert_only(report, "report.api-rights")
+    assert "GRANT USAGE ON SCHEMA rpt" in report.findings[0].mend
+    assert [each.finding.code for each in report.consequences] == ["api.not-ready"]
+
+
 def test_everything_was_mended(world: World) -> None:
     report = world.examine()
     assert (report.findings, report.consequences, report.not_checked) == ([], [], [])
