@@ -13,42 +13,6 @@ _PLAIN: tuple[TypeFamily, ...] = ("text", "number", "boolean")
 STATUS_VALUES_MAX = 20
 
 
-def references(table: Table, target: Table) -> list[Choice]:
-    """The columns that hold the target's key, which must be one column: declared as foreign key, else named like it."""
-    declared = [
-        Choice(key.columns[place], 0.95, f"foreign key to {target.name}")
-        for key in table.foreign
-        if key.target == target.name
-        for place, column in enumerate(key.target_columns)
-        if (column,) == target.key
-    ]
-    taken = {choice.column for choice in declared}
-    named = [
-        Choice(column.name, 0.7, f"named like the key of {target.name}")
-        for column in table.columns
-        if column.name not in taken and table is not target and _named_like_key(column, target)
-    ]
-    return ranked([*declared, *named])
-
-
-def _named_like_key(column: Column, target: Table) -> bool:
-    if len(target.key) != 1 or (key := target.by_name[target.key[0]]).family != column.family:
-        return False
-    if column.name == key.name:
-        return len(words(key.name)) > 1
-    thing, spelled = words(target.name.name), words(column.name)
-    return (
-        len(spelled) > 1
-        and spelled[-1] in ("id", "nr", "no", "key", "ref", *words(key.name)[-1:])
-        and _same(spelled[:-1], thing)
-    )
-
-
-def _same(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Whether both name the same thing, one perhaps in the plural."""
-    return left[:-1] == right[:-1] and (Words({left[-1]}).has(right[-1]) or Words({right[-1]}).has(left[-1]))
-
-
 def status(table: Table) -> list[Choice]:
     found = []
     for column in table.columns:
@@ -149,10 +113,10 @@ def values(table: Table, but: Iterable[str]) -> list[Choice]:
     return [choice for choice in found if choice.confidence == best]
 
 
-def person(table: Table, target: Table, vocabulary: Words) -> list[Choice]:
-    """The column that says who: a reference to the users, best one named like the part it plays."""
+def person(table: Table, target: Table, pointers: list[Choice], vocabulary: Words) -> list[Choice]:
+    """The column that says who: of those that point to the users, best one named like the part it plays."""
     found = []
-    for choice in references(table, target):
+    for choice in pointers:
         phrase = "_".join(word for word in words(choice.column) if word not in ("id", "nr", "key"))
         head = phrase.split("_")[0]
         played = vocabulary.has(phrase) or vocabulary.has(head) or (phrase and vocabulary.has(phrase.split("_")[-1]))

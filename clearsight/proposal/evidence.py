@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from math import prod
 from typing import Literal, TypeVar
 
@@ -21,13 +22,13 @@ class Evidence(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A table for a part."""
 
     table: TableName
     evidence: tuple[Evidence, ...]
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         return confidence(self.evidence)
 

@@ -8,6 +8,7 @@ from clearsight.proposal import columns
 from clearsight.proposal import vocabulary as vocab
 from clearsight.proposal.catalogue import Table
 from clearsight.proposal.evidence import Choice, rivals
+from clearsight.proposal.ground import Ground
 
 HOLD_BACK = 0.45
 """A column that is less sure than this is written as a comment."""
@@ -28,26 +29,26 @@ class Key(msgspec.Struct, frozen=True):
         return self.value is None or (not self.needed and self.choice.confidence < HOLD_BACK)
 
 
-def scenario_keys(table: Table, user: Table | None) -> list[Key]:
+def scenario_keys(table: Table, user: Table | None, ground: Ground) -> list[Key]:
     status = columns.status(table)
     values = table.by_name[status[0].column].values if status else ()
     return [
         _key(table),
         _column("name", columns.named(table, vocab.NAME, vocab.NAME_WEAK)),
-        _column("owner", columns.person(table, user, vocab.OWNER) if user else []),
+        _column("owner", columns.person(table, user, ground.references(table, user), vocab.OWNER) if user else []),
         _column("status", status),
         _lifecycle(table, values),
         *_correlation(table),
     ]
 
 
-def input_keys(table: Table, scenario: Table) -> list[Key]:
+def input_keys(table: Table, scenario: Table, ground: Ground) -> list[Key]:
     node = columns.node(table)
     name = [choice for choice in columns.named(table, vocab.NAME, vocab.NAME_WEAK) if choice not in node[:1]]
-    taken = [choice.column for choice in (*node[:1], *name[:1], *columns.references(table, scenario))]
+    taken = [choice.column for choice in (*node[:1], *name[:1], *ground.references(table, scenario))]
     return [
         _key(table),
-        _column("scenario", columns.references(table, scenario), needed=True),
+        _column("scenario", ground.references(table, scenario), needed=True),
         _column("node", node),
         _column("name", name),
         _values(table, taken),
@@ -55,12 +56,12 @@ def input_keys(table: Table, scenario: Table) -> list[Key]:
     ]
 
 
-def run_keys(table: Table, scenario: Table, user: Table | None) -> list[Key]:
+def run_keys(table: Table, scenario: Table, user: Table | None, ground: Ground) -> list[Key]:
     status = columns.status(table)
     return [
         _key(table),
-        _column("scenario", columns.references(table, scenario), needed=True),
-        _column("user", columns.person(table, user, vocab.STARTER) if user else []),
+        _column("scenario", ground.references(table, scenario), needed=True),
+        _column("user", columns.person(table, user, ground.references(table, user), vocab.STARTER) if user else []),
         _column("status", status, needed=True),
         _column("started", columns.instants(table, vocab.STARTED)),
         _column("finished", columns.instants(table, vocab.FINISHED)),
@@ -82,9 +83,9 @@ def user_keys(table: Table) -> list[Key]:
     ]
 
 
-def other_keys(table: Table, scenario: Table, run: Table | None) -> list[Key]:
-    in_run = columns.references(table, run) if run and table is not run else []
-    in_scenario = columns.references(table, scenario)
+def other_keys(table: Table, scenario: Table, run: Table | None, ground: Ground) -> list[Key]:
+    in_run = ground.references(table, run) if run and table is not run else []
+    in_scenario = ground.references(table, scenario)
     found = [
         _key(table),
         _column("scenario", in_scenario),

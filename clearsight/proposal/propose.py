@@ -12,8 +12,8 @@ from clearsight.proposal import columns, tables
 from clearsight.proposal.answers import NONE, PARTS, Answers
 from clearsight.proposal.catalogue import Catalogue, Table
 from clearsight.proposal.evidence import CLOSE, Candidate, Choice, Evidence, ranked
+from clearsight.proposal.ground import Ground
 from clearsight.proposal.keys import Key, input_keys, other_keys, run_keys, scenario_keys, user_keys
-from clearsight.proposal.tables import Ground
 from clearsight.tables import TableName
 from clearsight.topics import clashes
 
@@ -61,11 +61,11 @@ def propose(catalogue: Catalogue, answers: Answers = NONE, topic_prefix: str = "
     run, user = found["run"], found["user"]
     if found["input"] is run and run is not None:
         found["input"] = None
-    chosen = [_chosen("scenario", ranking, scenario, scenario_keys(scenario, user))]
+    chosen = [_chosen("scenario", ranking, scenario, scenario_keys(scenario, user, ground))]
     if found["input"]:
-        chosen.append(_chosen("input", ranking, found["input"], input_keys(found["input"], scenario)))
+        chosen.append(_chosen("input", ranking, found["input"], input_keys(found["input"], scenario, ground)))
     if run:
-        chosen.append(_chosen("run", ranking, run, run_keys(run, scenario, user)))
+        chosen.append(_chosen("run", ranking, run, run_keys(run, scenario, user, ground)))
     if user:
         chosen.append(_chosen("user", ranking, user, user_keys(user)))
     chosen = [_answered(each, ground, answers) for each in chosen]
@@ -188,7 +188,7 @@ def _others(
         if name in taken:
             continue
         said = name in answers.others
-        keys = other_keys(ground.tables[name], scenario, run)
+        keys = other_keys(ground.tables[name], scenario, run, ground)
         sure = (
             1.0 if said else max((key.choice.confidence for key in keys if key.name in ("scenario", "run")), default=0)
         )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from functools import cached_property
-
-from msgspec.structs import replace
-
 from clearsight.proposal import columns
 from clearsight.proposal import vocabulary as vocab
-from clearsight.proposal.catalogue import Catalogue, Table
+from clearsight.proposal.catalogue import Table
 from clearsight.proposal.evidence import Candidate, Evidence, ranked
+from clearsight.proposal.ground import Ground
 from clearsight.proposal.vocabulary import Words, fit
-from clearsight.tables import TableName
 
 _WORDS: dict[str, tuple[Words, Words]] = {
     "scenario": (vocab.SCENARIO, vocab.SCENARIO_WEAK),
@@ -20,60 +15,6 @@ _WORDS: dict[str, tuple[Words, Words]] = {
     "run": (vocab.RUN, vocab.RUN_WEAK),
     "user": (vocab.USER, vocab.USER_WEAK),
 }
-
-
-class Ground:
-    """The tables that can be audited, and how they refer to each other."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
-        self.left_out: dict[TableName, str] = {}
-        self.tables: dict[TableName, Table] = {}
-        for table in catalogue.tables:
-            obstacle = table.obstacle(catalogue.server_version) or _unsent_key(table, catalogue)
-            if obstacle:
-                self.left_out[table.name] = obstacle
-            else:
-                sent = tuple(column for column in table.columns if catalogue.sends(column))
-                self.tables[table.name] = replace(table, columns=sent)
-
-    @cached_property
-    def _named(self) -> dict[str, set[TableName]]:
-        """The tables that have a column of this spelling."""
-        found: dict[str, set[TableName]] = defaultdict(set)
-        for table in self.tables.values():
-            for column in table.columns:
-                found["_".join(vocab.words(column.name))].add(table.name)
-        return found
-
-    @cached_property
-    def _declared(self) -> dict[TableName, set[TableName]]:
-        found: dict[TableName, set[TableName]] = defaultdict(set)
-        for table in self.tables.values():
-            for key in table.foreign:
-                found[key.target].add(table.name)
-        return found
-
-    def children(self, target: Table) -> list[Table]:
-        """The tables that hold this one's key, itself left out."""
-        near = set(self._declared[target.name])
-        thing = vocab.words(target.name.name)
-        if thing and len(target.key) == 1:
-            singular = {thing[-1], thing[-1].removesuffix("s"), thing[-1].removesuffix("es"), thing[-1][:-3] + "y"}
-            for end in ("id", "nr", "no", "key", "ref", "_".join(vocab.words(target.key[0])[-1:])):
-                for head in singular:
-                    near |= self._named.get("_".join((*thing[:-1], head, end)), set())
-            near |= self._named.get("_".join(vocab.words(target.key[0])), set()) if "_" in target.key[0] else set()
-        found = (self.tables[name] for name in sorted(near - {target.name}) if name in self.tables)
-        return [table for table in found if columns.references(table, target)]
-
-
-def _unsent_key(table: Table, catalogue: Catalogue) -> str | None:
-    if not table.key:
-        return "has no primary key and no unique index without nulls: nothing identifies a row"
-    if not all(catalogue.sends(table.by_name[column]) for column in table.key):
-        return "has a generated column in its key, which this version of PostgreSQL does not send"
-    return None
 
 
 def scenarios(ground: Ground) -> list[Candidate]:
@@ -94,7 +35,7 @@ def _scenario(table: Table, ground: Ground) -> list[Evidence]:
     if states:
         listed = columns.shown(tuple(choice.column for choice in states), 4)
         found.append(Evidence(0.1 if len(states) == 1 else 0.35, f"says when: {listed}"))
-    if any(_is("user", ground.tables[key.target]) for key in table.foreign if key.target in ground.tables):
+    if any(_is("user", parent) for parent in ground.parents(table)):
         found.append(Evidence(0.2, "refers to a user"))
     if columns.named(table, vocab.NAME, Words()):
         found.append(Evidence(0.1, "has a name"))
@@ -109,7 +50,7 @@ def users(ground: Ground, scenario: Table | None) -> list[Candidate]:
     found = []
     for table in ground.tables.values():
         evidence = _name_evidence("user", table)
-        if scenario and columns.references(scenario, table):
+        if scenario and ground.references(scenario, table):
             evidence.append(Evidence(0.45, f"{scenario.name} refers to it"))
         if columns.named(table, vocab.EMAIL, Words()):
             evidence.append(Evidence(0.35, "has an e-mail address"))
@@ -123,15 +64,14 @@ def users(ground: Ground, scenario: Table | None) -> list[Candidate]:
 
 def runs(ground: Ground, scenario: Table) -> list[Candidate]:
     """Of the tables that refer to the scenario and have a status."""
-    children = ground.children(scenario)
     return ranked(
-        Candidate(table=table.name, evidence=(_refers(table, scenario), *_run(table, scenario, children)))
-        for table in children
+        Candidate(table=table.name, evidence=(_refers(table, scenario, ground), *_run(table, scenario, ground)))
+        for table in ground.children(scenario)
         if columns.status(table)
     )
 
 
-def _run(table: Table, scenario: Table, siblings: list[Table]) -> list[Evidence]:
+def _run(table: Table, scenario: Table, ground: Ground) -> list[Evidence]:
     found = _name_evidence("run", table)
     status = columns.status(table)[0]
     found.append(Evidence(0.15, f"has {status.column}"))
@@ -144,7 +84,7 @@ def _run(table: Table, scenario: Table, siblings: list[Table]) -> list[Evidence]
         found.append(Evidence(0.3, f"has {errors[0].column}"))
     if table.rows and scenario.rows and table.rows > scenario.rows:
         found.append(Evidence(0.1, f"has more rows than {scenario.name}"))
-    owners = [other for other in siblings if other is not table and columns.references(table, other)]
+    owners = [other for other in ground.parents(table) if ground.references(other, scenario)]
     if owners:
         found.append(Evidence(-0.4, f"belongs to {owners[0].name}"))
     return found
@@ -153,12 +93,12 @@ def _run(table: Table, scenario: Table, siblings: list[Table]) -> list[Evidence]
 def inputs(ground: Ground, scenario: Table) -> list[Candidate]:
     """Of the tables that refer to the scenario."""
     return ranked(
-        Candidate(table=table.name, evidence=(_refers(table, scenario), *_input(table, scenario)))
+        Candidate(table=table.name, evidence=(_refers(table, scenario, ground), *_input(table, scenario, ground)))
         for table in ground.children(scenario)
     )
 
 
-def _input(table: Table, scenario: Table) -> list[Evidence]:
+def _input(table: Table, scenario: Table, ground: Ground) -> list[Evidence]:
     found = _name_evidence("input", table)
     names = columns.named(table, vocab.NAME, vocab.NAME_WEAK)
     held = columns.values(table, [choice.column for choice in names])
@@ -168,7 +108,7 @@ def _input(table: Table, scenario: Table) -> list[Evidence]:
         found.append(Evidence(0.15, f"has {names[0].column}"))
     if columns.node(table):
         found.append(Evidence(0.1, f"has {columns.node(table)[0].column}"))
-    holders = {choice.column for choice in columns.references(table, scenario)}
+    holders = {choice.column for choice in ground.references(table, scenario)}
     if any(len(key) > 1 and holders & set(key) for key in (table.primary, *table.unique)):
         found.append(Evidence(0.15, "one row for each scenario and name"))
     if columns.instants(table, vocab.STARTED) and columns.instants(table, vocab.FINISHED):
@@ -176,8 +116,8 @@ def _input(table: Table, scenario: Table) -> list[Evidence]:
     return found
 
 
-def _refers(table: Table, scenario: Table) -> Evidence:
-    choice = columns.references(table, scenario)[0]
+def _refers(table: Table, scenario: Table, ground: Ground) -> Evidence:
+    choice = ground.references(table, scenario)[0]
     return Evidence(0.3 if choice.confidence > 0.9 else 0.15, f"{choice.column}: {choice.reason}")
 
 

@@ -32,15 +32,22 @@ class Words(frozenset[str]):
         return cls(_folded(word) for word in spelled)
 
     def has(self, word: str) -> bool:
-        return word in self or any(
-            word.endswith(ending) and len(word) > len(ending) + 2 and word[: -len(ending)] + other in self
-            for ending, other in _ENDINGS
-        )
+        return word in self or not self.isdisjoint(singulars(word))
 
     def ends(self, word: str) -> bool:
         """Whether it is a compound whose head is in the vocabulary, as German writes them: Planungslauf."""
         return any(len(head) > 3 and word != head and word.removesuffix(ending).endswith(head)
                    for head in self for ending in ("", "e", "en", "n", "s"))  # fmt: skip
+
+
+@cache
+def singulars(word: str) -> frozenset[str]:
+    """A word and what it may be the plural of."""
+    return frozenset({word}) | {
+        word[: -len(ending)] + other
+        for ending, other in _ENDINGS
+        if word.endswith(ending) and len(word) > len(ending) + 2
+    }
 
 
 def _transcribed(word: str) -> str:
@@ -49,6 +56,7 @@ def _transcribed(word: str) -> str:
     return word
 
 
+@cache
 def fit(name: str, strong: Words, weak: Words = Words(), compounds: Words = Words()) -> float:  # noqa: B008 - immutable
     """How well a name fits a vocabulary, 0 to 1. Its last word counts, the others little: job_params are parameters."""
     found = words(name)
