@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import figures
 import freshness_commits
 import psutil
 from freshness_commits import Schedule
-from freshness_watch import GIVE_UP_S, POLL_S, TrailClient, Watch, raw_records
+from freshness_watch import GIVE_UP_S, POLL_S, RawClient, TrailClient, Watch
 from ground import Ground, Say, arguments, ground, phase, run
 from load import TABLE
 from raw_topics import names
@@ -90,10 +91,14 @@ def _watched(stack: Ground, given: argparse.Namespace, say: Say) -> Watched:
     dsn = required(settings.demo.dsn, "demo.dsn")
     place = freshness_commits.prepare(dsn)
     schedule = Schedule(given.rate, given.warm_up, given.seconds, time.monotonic() + LEAD_S, time.time() + LEAD_S)
-    client = TrailClient(settings.api.url, place.probe, schedule)
-    raw = Watch(raw_records(settings.kafka.bootstrap_servers, names(settings).change(TABLE)))
     psutil.cpu_percent()
-    with raw, Watch(client.look) as api, freshness_commits.committing(dsn, place, schedule) as commits:
+    with (
+        closing(RawClient(settings.kafka.bootstrap_servers, names(settings).change(TABLE))) as consumer,
+        closing(TrailClient(settings.api.url, place.probe, schedule)) as client,
+        Watch(consumer.look) as raw,
+        Watch(client.look) as api,
+        freshness_commits.committing(dsn, place, schedule) as commits,
+    ):
         while not commits.poll(1.0):
             raw.check()
             api.check()

@@ -14,11 +14,12 @@ import msgspec
 from confluent_kafka import Consumer, TopicPartition
 from freshness_commits import Schedule, number_of
 
-from clearsight.errors import ClearSightError, Unavailable
+from clearsight.errors import Unavailable
 
 POLL_S = 0.02
 """How long the API's client waits between two questions."""
 CONSUME_LIMIT_S = 0.1
+REQUEST_LIMIT_S = 10.0
 GIVE_UP_S = 15.0
 """A commit that the API has not shown after this long is counted as unseen and no longer asked for."""
 PAGE = 1000
@@ -60,12 +61,8 @@ class Watch:
         try:
             while not self._stopping.is_set():
                 self._look(self.seen_s)
-        except (ClearSightError, httpx.HTTPError, msgspec.DecodeError) as error:
-            self._error = (
-                error
-                if isinstance(error, ClearSightError)
-                else Unavailable(f"watching failed: {error!r}", "run it again")
-            )
+        except Exception as error:  # told by `check`, in the thread that waits
+            self._error = error
 
 
 class _After(msgspec.Struct):
@@ -76,34 +73,39 @@ class _Record(msgspec.Struct):
     after: _After | None = None
 
 
-def raw_records(bootstrap_servers: str, topic: str) -> Callable[[dict[int, float]], None]:
+class RawClient:
     """Sees each record as soon as a plain consumer has it: `poll` returns with the first that comes."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap_servers,
-            "group.id": "clearsight-bench-floor",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "latest",
-        }
-    )
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    places = [TopicPartition(topic, number) for number in partitions]
-    for place in places:
-        place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
-    consumer.assign(places)
-    decode = msgspec.json.Decoder(_Record).decode
 
-    def look(seen_s: dict[int, float]) -> None:
-        message = consumer.poll(CONSUME_LIMIT_S)
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": "clearsight-bench-floor",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
+        self._decode = msgspec.json.Decoder(_Record).decode
+        places = [
+            TopicPartition(topic, number)
+            for number in self._consumer.list_topics(topic, timeout=REQUEST_LIMIT_S).topics[topic].partitions
+        ]
+        for place in places:
+            place.offset = self._consumer.get_watermark_offsets(place, timeout=REQUEST_LIMIT_S)[1]
+        self._consumer.assign(places)
+
+    def look(self, seen_s: dict[int, float]) -> None:
+        message = self._consumer.poll(CONSUME_LIMIT_S)
         now_s = time.monotonic()
         if message is None or message.error() or message.value() is None:
             return
-        after = decode(message.value()).after
+        after = self._decode(message.value()).after
         number = number_of(after.value_text) if after else None
         if number is not None:
             seen_s.setdefault(number, now_s)
 
-    return look
+    def close(self) -> None:
+        self._consumer.close()
 
 
 class _Details(msgspec.Struct):
@@ -126,7 +128,7 @@ class TrailClient:
 
     def __init__(self, url: str, scenario: str, schedule: Schedule) -> None:
         self.answer_ms: list[float] = []
-        self._client = httpx.Client(base_url=url, timeout=10.0, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=REQUEST_LIMIT_S, trust_env=False)
         self._path = f"/rca/scenario/{scenario}/audit-trail"
         self._schedule = schedule
         self._waited_for = list(schedule.probes())
@@ -153,6 +155,9 @@ class TrailClient:
             number = number_of(item.details.new if isinstance(item.details.new, str) else None)
             if number is not None:
                 seen_s.setdefault(number, now_s)
+
+    def close(self) -> None:
+        self._client.close()
 
     def _given_up(self, number: int, now_s: float) -> bool:
         return now_s - self._schedule.due_s(number) > GIVE_UP_S

@@ -18,12 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import httpx
 import psutil
 import psycopg
+from confluent_kafka import KafkaException
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from clearsight.errors import ClearSightError, StackError
+from clearsight.errors import ClearSightError, StackError, Unavailable
 from clearsight.settings import Settings, required
 from clearsight.stack import progress, state
 from clearsight.stack.part import Part
@@ -132,13 +134,20 @@ def run(main: Callable[[], None]) -> NoReturn:
     try:
         main()
     except ClearSightError as error:
-        console.print(f"error: {error.message}", style="red", markup=False)
-        if error.mend:
-            console.print(f"  mend: {error.mend}", markup=False)
-        sys.exit(error.exit_code)
+        _end(error)
+    except (psycopg.OperationalError, KafkaException, httpx.HTTPError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        _end(Unavailable(f"a part of the stack went away: {reason}", "run the benchmark again"))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(0)
+
+
+def _end(error: ClearSightError) -> NoReturn:
+    console.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
+    if error.mend:
+        console.print(f"  mend: {error.mend}", markup=False, soft_wrap=True)
+    sys.exit(error.exit_code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
