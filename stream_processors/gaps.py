@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,8 @@ ORDER BY batch_id LIMIT 1
 _BOUND = "UPDATE rpt.gap SET events_after = coalesce(events_after, %s), events_before = %s WHERE gap_id = %s"
 
 _ACKNOWLEDGE = """
-UPDATE rpt.gap SET acknowledged_at = now(), acknowledged_by = %s, acknowledged_because = %s WHERE gap_id = %s
+UPDATE rpt.gap SET acknowledged_at = now(), acknowledged_by = %s, acknowledged_because = %s WHERE gap_id = ANY(%s)
+RETURNING gap_id
 """
 
 
@@ -53,9 +55,10 @@ def bound(connection: Connection[Any], names: TopicNames) -> None:
             cursor.execute(_BOUND, (after, before, gap_id))
 
 
-def acknowledge(connection: Connection[Any], gap_id: int, by: str, because: str) -> bool:
-    """Keep why a gap is there, instead of what was said before; whether there is such a gap."""
-    return connection.execute(_ACKNOWLEDGE, (by, because, gap_id)).rowcount == 1
+def acknowledge(connection: Connection[Any], gap_ids: Sequence[int], by: str, because: str) -> set[int]:
+    """Keep why these gaps are there, instead of what was said before; return those that exist."""
+    rows = connection.execute(_ACKNOWLEDGE, (by, because, list(gap_ids))).fetchall()
+    return {gap_id for (gap_id,) in rows}
 
 
 def _time(cursor: Cursor[Any], query: str, where: tuple[str, int, int]) -> datetime | None:

@@ -50,11 +50,11 @@ def coverage(
 
 
 def acknowledge(
-    gap_id: Annotated[int, typer.Argument(metavar="GAP_ID", help="As `clearsight coverage` prints it.")],
-    because: Annotated[str, typer.Option(help="Why the gap is there; kept with your name.")],
+    gap_ids: Annotated[list[int], typer.Argument(metavar="GAP_ID…", help="As `clearsight coverage` prints them.")],
+    because: Annotated[str, typer.Option(help="Why they are there; kept with your name.")],
     by: Annotated[str | None, typer.Option(help="Who says so; your user name where not given.")] = None,
 ) -> None:
-    """Say why a gap is there. It is shown with every answer that it touches all the same, but no check fails for it.
+    """Say why gaps are there. They are shown with every answer that they touch all the same, but no check fails for them.
 
     Example: clearsight coverage acknowledge 3 --because "Kafka's disk was lost on 2026-11-20; restored from backup"
     """
@@ -66,9 +66,12 @@ def acknowledge(
     if not because.strip():
         raise typer.BadParameter("say why", param_hint="--because")
     with writer(load_settings()) as connection:
-        if not write(connection, gap_id, by or caller(), because.strip()):
-            raise NotFound(f"there is no gap {gap_id}", "see `clearsight coverage`")
-    typer.echo(f"gap {gap_id} is acknowledged")
+        known = write(connection, gap_ids, by or caller(), because.strip())
+    unknown = sorted(set(gap_ids) - known)
+    if known:
+        typer.echo(f"acknowledged: gap {', '.join(map(str, sorted(known)))}")
+    if unknown:
+        raise NotFound(f"there is no gap {', '.join(map(str, unknown))}", "see `clearsight coverage`")
 
 
 async def _ask(settings: Settings) -> tuple[Coverage, Ledger]:

@@ -169,7 +169,7 @@ def test_filters_choose(operator: Operator) -> None:
         (["dead-letters", "dismiss", "--all"], 2, "--because"),
         (["dead-letters", "list", "--state", "lost"], 2, "open, resolved, dismissed, all"),
         (["dead-letters", "list", "--since", "yesterday"], 2, "2026-11-22T08:00:00Z"),
-        (["coverage", "acknowledge", "99", "--because", "x"], 6, "there is no gap 99"),
+        (["coverage", "acknowledge", "98", "99", "--because", "x"], 6, "there is no gap 98, 99"),
     ],
 )
 def test_mistakes_are_told(operator: Operator, arguments: list[str], code: int, words: str) -> None:
