@@ -58,7 +58,7 @@ def examine(
     states = {name: _state(dsn) for name, dsn in dsns.items()}
     mapping, problem = _mapping(settings)
     needed = tuple(dict.fromkeys(name for area in areas for name in _NEEDED.get(area, ())))
-    first = setting_rules.judge(states, _passwords(dsns, states), needed, problem)
+    first = setting_rules.judge(states, _logins(dsns, states), needed, problem)
     usable = {name: dsn.get_secret_value() for name, dsn in dsns.items() if dsn and states[name] == "usable"}
     asked = {
         area: question for area, question in _questions(settings, mapping, usable, limits).items() if area in areas
@@ -175,9 +175,9 @@ def _state(dsn: SecretStr | None) -> setting_rules.State:
     return "usable"
 
 
-def _passwords(dsns: dict[str, SecretStr | None], states: dict[str, Any]) -> dict[str, str]:
-    return {
-        name: str(conninfo_to_dict(dsn.get_secret_value()).get("password") or "")
-        for name, dsn in dsns.items()
-        if dsn and states[name] == "usable"
+def _logins(dsns: dict[str, SecretStr | None], states: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """User and password of each connection string."""
+    parts = {
+        name: conninfo_to_dict(dsn.get_secret_value()) for name, dsn in dsns.items() if dsn and states[name] == "usable"
     }
+    return {name: (str(each.get("user") or ""), str(each.get("password") or "")) for name, each in parts.items()}

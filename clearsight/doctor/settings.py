@@ -8,7 +8,8 @@ from clearsight.doctor.finding import Examination, Kind
 
 CHECKS = ("settings", "mapping file", "connection strings", "passwords")
 
-DEFAULT_PASSWORD = "change-me"  # noqa: S105 - how the ones in .env.example begin
+WELL_KNOWN = frozenset({"postgres", "password", "secret", "admin", "clearsight", "changeme", "test", "1234", "123456"})
+PLACEHOLDER = "change-me"
 
 INVALID = Kind(
     code="settings.invalid",
@@ -38,8 +39,8 @@ PASSWORD = Kind(
     code="settings.default-password",
     check="passwords",
     severity="warning",
-    what="the password in {variables} is the example's",
-    mend="choose passwords of your own in .env, change them in the databases, and start the parts again",
+    what="the password in {variables} is one that everybody tries",
+    mend="ALTER ROLE … PASSWORD with one of your own for each role, put it into the variable, and start the parts again",
 )
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
@@ -53,9 +54,12 @@ def variable(name: str) -> str:
 
 
 def judge(
-    dsns: dict[str, State], passwords: dict[str, str], needed: tuple[str, ...], mapping_problem: tuple[str, str] | None
+    dsns: dict[str, State],
+    logins: dict[str, tuple[str, str]],
+    needed: tuple[str, ...],
+    mapping_problem: tuple[str, str] | None,
 ) -> Examination:
-    """`dsns` and `passwords` by the setting's name; `mapping_problem` is a message and its mend."""
+    """`dsns` and `logins` (user and password) by the setting's name; `mapping_problem` is a message and its mend."""
     found = Examination("settings", CHECKS)
     if mapping_problem:
         problem, mend = mapping_problem
@@ -65,10 +69,15 @@ def judge(
             found.find(DSN, variable=variable(name))
         elif state == "missing" and name in needed:
             found.find(MISSING, variable=variable(name))
-    examples = [variable(name) for name, password in passwords.items() if password.startswith(DEFAULT_PASSWORD)]
-    if examples:
-        found.find(PASSWORD, variables=", ".join(examples))
+    guessable = [variable(name) for name, (user, password) in logins.items() if _is_guessable(user, password)]
+    if guessable:
+        found.find(PASSWORD, variables=", ".join(guessable))
     return found
+
+
+def _is_guessable(user: str, password: str) -> bool:
+    """An empty one is none: the server lets in by other means."""
+    return password.lower() in {*WELL_KNOWN, user.lower()} - {""} or password.startswith(PLACEHOLDER)
 
 
 def unreadable(problem: str, mend: str) -> Examination:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearsight.doctor import connect, kafka, report
+from clearsight.doctor import connect, kafka, report, settings
 from clearsight.doctor.finding import Away, Examination, Finding, exit_code
 from clearsight.doctor.finding import report as together
 from clearsight.doctor.names import quoted, shortened, size, table_name
@@ -116,6 +116,16 @@ def test_exit_codes(codes: list[str], expected: int) -> None:
 def test_warnings_do_not_count_unless_asked() -> None:
     warnings = [finding("source.role-writes", "warning")]
     assert (exit_code(warnings, strict=False), exit_code(warnings, strict=True)) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("password", "named"),
+    [("change-me-3", True), ("postgres", True), ("Clearsight_API", True), ("", False), ("e629c2a985a7", False)],
+)
+def test_passwords_that_everybody_tries(password: str, named: bool) -> None:
+    found = settings.judge({}, {"report.api_dsn": ("clearsight_api", password)}, (), None)
+    assert [finding.code for _, finding in found.kinds] == (["settings.default-password"] if named else [])
+    assert not named or "CLEARSIGHT_REPORT__API_DSN" in found.kinds[0][1].what
 
 
 def test_names_and_amounts() -> None:
