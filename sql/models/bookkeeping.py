@@ -55,7 +55,7 @@ dead_letter = Table(
     Column("closed_at", Instant),
     Column("closed_by", Text),
     Column("closed_because", Text),
-    Index("ix_dead_letter_open", "topic", "dead_letter_id", postgresql_where=text("state = 'open'")),
+    Index("ix_dead_letter_open", text("coalesce(appended_at, first_seen_at)"), postgresql_where=text("state = 'open'")),
     Index("ux_dead_letter_record", "topic", "kafka_partition", "kafka_offset", text("md5(record_value)"), unique=True),
 )
 

@@ -8,7 +8,7 @@ ALTER TABLE rpt.dead_letter
     ADD COLUMN closed_by TEXT,
     ADD COLUMN closed_because TEXT,
     ADD CHECK ((state = 'open') = (closed_at IS NULL));
-CREATE INDEX ix_dead_letter_open ON rpt.dead_letter (topic, dead_letter_id) WHERE state = 'open';
+CREATE INDEX ix_dead_letter_open ON rpt.dead_letter (coalesce(appended_at, first_seen_at)) WHERE state = 'open';
 
 ALTER TABLE rpt.gap
     ADD COLUMN after_batch BIGINT,
