@@ -166,7 +166,15 @@ class _StackFile(PydanticBaseSettingsSource):
                 f"{path}: not readable as the stack's state ({type(error).__name__})",
                 "run `clearsight down --purge` and `clearsight up`",
             ) from error
-        return dict(settings)
+        return _of_its_own_source(dict(settings))
+
+
+def _of_its_own_source(settings: dict[str, Any]) -> dict[str, Any]:
+    """The stack's Kafka Connect knows the password of the stack's own source, and of no other one."""
+    if os.environ.get("CLEARSIGHT_SOURCE__DSN"):
+        connect = {name: value for name, value in settings.get("connect", {}).items() if name != "password_reference"}
+        settings["connect"] = connect
+    return settings
 
 
 class Settings(BaseSettings):

@@ -169,7 +169,11 @@ def test_an_answer_that_cannot_be_followed(tmp_path: Path, jobs: str, answer: st
         ),
         ('scenario = "job_id"', 'scenario = "attempt_id"', "attempt_id is bigint, and the key of public.jobs is uuid"),
         ('released = "released"', 'released = "freed"', ":source.scenario.lifecycle.released: "),
-        ('key = ["attempt_id"]', 'key = ["job_id"]', "nothing makes job_id unique in public.job_attempts"),
+        (
+            'key = ["job_id", "step", "name"]',
+            'key = ["job_id", "step"]',
+            "nothing makes job_id, step unique in public.job_params",
+        ),
     ],
 )
 def test_a_mapping_beside_its_database(tmp_path: Path, jobs: str, old: str, new: str, says: str) -> None:
