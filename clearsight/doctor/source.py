@@ -221,7 +221,7 @@ def _slot(found: Examination, facts: SourceFacts, wanted: Wanted) -> None:
         found.find(kinds.SLOT_IDLE_TIMEOUT, found_s=facts.idle_timeout_s)
     slot = facts.slot
     if slot is None:
-        found.find(kinds.SLOT_MISSING, slot=name)
+        found.find(kinds.SLOT_MISSING, slot=name, connector=wanted.connector)
         return
     if (slot.kind, slot.plugin, slot.database) != ("logical", "pgoutput", facts.database):
         described = f"{slot.kind}, of {slot.plugin or 'no plugin'} and of the database {slot.database or '(none)'}"

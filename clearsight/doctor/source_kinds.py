@@ -185,13 +185,15 @@ SLOT_MISSING = Kind(
     code="source.slot-missing",
     check="slot",
     what="the source has no replication slot {slot}: what changes now is kept for nobody",
-    mend="run `clearsight register`; the connector makes the slot when it starts",
+    mend="run `clearsight register`; the connector makes the slot when it starts. If there was one before, what changed "
+    "since is gone, and a new snapshot is due: curl -X PUT '{connector}/stop'; curl -X DELETE '{connector}/offsets'; "
+    "curl -X PUT '{connector}/resume'",
     follows=(
         "source.slots-free",
         "source.senders-free",
         "source.wal-level",
         "source.role-replication",
-        *_STOPS_THE_CONNECTOR,
+        *(code for code in _STOPS_THE_CONNECTOR if code != "connect.paused"),  # which keeps its slot
     ),
 )
 SLOT_KIND = Kind(
