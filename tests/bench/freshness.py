@@ -30,6 +30,7 @@ from clearsight.settings import required
 LEAD_S = 3.0
 """The process that commits starts, connects and waits for its first turn."""
 LANDING_LIMIT_S = 120.0
+LEAST_PACE = 0.98
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Watched:
         return len(done_s) / max(max(done_s) - self.schedule.due_s(self.schedule.first_measured), 1e-9)
 
     def unseen(self) -> int:
-        return sum(number not in self.api_s for number in self.schedule.probes())
+        """Commits that Kafka did not have, and probes that the API did not show, when nobody waited any longer."""
+        raw = sum(number not in self.raw_s for number in self.committed_s)
+        return raw + sum(number not in self.api_s for number in self.schedule.probes())
 
 
 def main() -> None:
@@ -71,8 +74,23 @@ def main() -> None:
                 truth, reporting, since, LANDING_LIMIT_S, lambda found: say(f"{found.lost:,} to come")
             )
     figures.hand_over("freshness", "Commit → visible", _figures(watched, landed), _detail(watched, landed, given))
+    _require_sound(watched, landed, given.rate)
+
+
+def _require_sound(watched: Watched, landed: Landed, rate: float) -> None:
+    """Raises LandingError where the figures are not what they look like."""
     if landed.lost or landed.duplicated:
         raise LandingError(landed.missing() if landed.lost else f"{landed.duplicated} doubled", "look for the reason")
+    if watched.unseen():
+        raise LandingError(
+            f"{watched.unseen():,} commits were not seen within {GIVE_UP_S:.0f} s: the figures are of the others",
+            "run it where nothing else works, or with a lower --rate",
+        )
+    if watched.rate() < rate * LEAST_PACE:
+        raise LandingError(
+            f"{watched.rate():.0f} of {rate:g} commits/s were made: this machine does not keep the pace",
+            "run it where nothing else works, or with a lower --rate",
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -128,7 +146,7 @@ def _detail(watched: Watched, landed: Landed, given: argparse.Namespace) -> dict
         "changes_landed": landed.changes.landed,
         "floor_samples": len(watched.after_ms(watched.raw_s)),
         "api_samples": len(watched.after_ms(watched.api_s)),
-        "api_unseen": watched.unseen(),
+        "unseen": watched.unseen(),
         "api_poll_ms": POLL_S * 1000,
         "api_answer_ms": _percentiles(watched.answer_ms),
         "api_questions": len(watched.answer_ms),

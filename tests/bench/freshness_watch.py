@@ -20,7 +20,7 @@ POLL_S = 0.02
 """How long the API's client waits between two questions."""
 CONSUME_LIMIT_S = 0.1
 REQUEST_LIMIT_S = 10.0
-GIVE_UP_S = 15.0
+GIVE_UP_S = 60.0
 """A commit that the API has not shown after this long is counted as unseen and no longer asked for."""
 PAGE = 1000
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import psycopg
 from ground import Ground
 from load import Load
@@ -86,7 +88,7 @@ def _until_landed(
     """Seconds from the start of the first batch until every position has reached its end; the worker's peak of RSS."""
     process, peak, reached, moved_at_s = ground.process("worker"), 0, 0, time.monotonic()
     while True:
-        peak = max(peak, process.memory_info().rss)
+        peak = max(peak, _rss(ground, process))
         ((seconds,),) = connection.execute(
             "SELECT extract(epoch FROM clock_timestamp() - (SELECT min(landed_at) FROM rpt.batch))::float"
         ).fetchall()
@@ -106,7 +108,15 @@ def _until_landed(
             )
         say(f"{reached:,} of {sum(until.values()):,} records")
         time.sleep(POLL_S)
-        ground.process("worker")  # says why where it died
+
+
+def _rss(ground: Ground, process: psutil.Process) -> int:
+    """Bytes. Raises StackError with the worker's last lines where it has died."""
+    with suppress(psutil.NoSuchProcess):
+        if found := process.memory_info().rss:  # 0 of one that ended and was not waited for
+            return int(found)
+    ground.process("worker")
+    raise LandingError("the worker ended and another one was started", "run the benchmark again")
 
 
 def _require_all(connection: psycopg.Connection[Any], load: Load) -> None:
