@@ -62,6 +62,8 @@ class Source:
         self._on_their_way = 0
         self._idle = threading.Event()
         self._idle.set()
+        self._landed: dict[Partition, int] = {}
+        """Next offsets of what has landed since the last commit."""
         self.assigned = False
 
     def check(self) -> None:
@@ -85,6 +87,7 @@ class Source:
 
         Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
         """
+        self._commit()
         limit = self._worker.batch_max_events
         ready = self._in_step.take(limit, self._end)
         self._read(limit, wait=not ready)
@@ -119,17 +122,26 @@ class Source:
             self._idle.clear()
 
     def landed(self, spans: list[Span]) -> None:
-        """A batch has landed and was published: commit it to Kafka. Safe to call from another thread.
+        """A batch has landed and was published: the next `poll` commits it to Kafka. Safe to call from another thread.
 
-        Without waiting: if the commit is lost, the position in Postgres stands, and what is read again is recognised.
+        A commit of another thread would wait for a rebalance's callback, which waits for this batch.
         """
-        offsets = [TopicPartition(span.topic, span.partition, span.next_offset) for span in spans]
+        with self._counting:
+            self._landed.update({Partition(span.topic, span.partition): span.next_offset for span in spans})
+        self.gone()
+
+    def _commit(self) -> None:
+        """Without waiting: if it is lost, the position in Postgres stands, and what is read again is recognised."""
+        with self._counting:
+            landed, self._landed = self._landed, {}
+        if not landed:
+            return
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=True)
+            self._consumer.commit(
+                offsets=[TopicPartition(*place, offset) for place, offset in landed.items()], asynchronous=True
+            )
         except KafkaException as error:
             log.warning("offsets were not committed to Kafka: %s", error.args[0].str())
-        finally:
-            self.gone()
 
     def gone(self) -> None:
         """A batch is no longer on its way."""
@@ -217,10 +229,14 @@ class Source:
             raise LandingError(
                 "a batch did not land before its partitions were revoked", "look at the reporting database's locks"
             )
+        self._commit()
         self._lose(_consumer, partitions)
 
     def _lose(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = [Partition(found.topic, found.partition) for found in partitions]
+        with self._counting:
+            for place in places:
+                self._landed.pop(place, None)
         self._ownership.release(places)
         self._in_step.drop(places)
 
