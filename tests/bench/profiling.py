@@ -116,6 +116,8 @@ def _functions(samples: Path) -> list[Function]:
     own, inclusive = Counter[str](), Counter[str]()
     for line in samples.read_text(encoding="utf-8").splitlines():
         stack, _, count = line.rpartition(" ")
+        if not stack:  # the worker went on while it was being looked at
+            continue
         names = [_function(frame) for frame in stack.split(";")]
         own[names[-1]] += int(count)
         inclusive.update(dict.fromkeys(names, int(count)))
