@@ -1,8 +1,8 @@
 """Lands dead letters after all, by the same code as a worker, with their records' original coordinates.
 
-No partition is owned and no position moves: a redrive may run while workers land. It takes its locks as a batch does, from
-the transactions on, and the letters' rows last; redrives wait for each other before their first lock. What lands is known
-by its ids: a letter that is redriven twice, or whose event has landed meanwhile, changes nothing.
+No partition is owned and no position moves: a redrive may run while workers and other redrives land. It takes its locks as
+a batch does, from the transactions on, and the letters' rows last. What lands is known by its ids: a letter that is redriven
+twice, or whose event has landed meanwhile, changes nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from stream_processors.worker import away
 
 CHUNK_LETTERS = 500
 CHUNK_BYTES = 16 * 1024 * 1024
-_ADVISORY_LOCK = 4_715_308  # any number: redrives land one after the other
 _RETRY_S = 30.0
 
 _LOCK = """
@@ -74,7 +73,7 @@ class Redrive:
         self._by = by
         self._dry_run = dry_run
         self._decode: Callable[[RawRecord], Event] = Decoder(mapping, names)
-        self._landing = Landing(connect, mapping, names, _InTurn(), self._settle)
+        self._landing = Landing(connect, mapping, names, _WhoeverOwns(), self._settle)
         self._ids: dict[RawRecord, int] = {}
 
     def run(self, selection: Selection, tried: Callable[[int], None] = lambda _: None) -> Outcome:
@@ -141,11 +140,11 @@ class _NotKept(Exception):
         self.landed = landed
 
 
-class _InTurn:
-    """The right to redrive: one redrive's transaction at a time, whoever owns the partitions."""
+class _WhoeverOwns:
+    """The right to redrive: it takes nothing from whoever owns the partitions."""
 
     def advance(self, cursor: Cursor[Any], spans: list[Span]) -> None:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+        """No position moves."""
 
     def advanced(self, spans: list[Span]) -> None:
         """Nothing moved."""
