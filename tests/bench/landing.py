@@ -21,7 +21,7 @@ import landing_worker
 import load_check
 import profiling
 from ground import Ground, Say, arguments, console, ground, phase, run
-from landing_sink import SETTINGS, Setting
+from landing_sink import Setting, settings_for
 from landing_worker import Landing
 from load import Load, fill
 from rich.table import Table
@@ -110,7 +110,7 @@ def _measured(stack: Ground, load: Load, repeats: int, peers: bool) -> Results:
         for form in landing_copy.FORMATS if turn == 1 else (results.best_copy(),):
             with phase(f"turn {turn}: COPY, {form}") as say:
                 results.copies.setdefault(form, []).append(_copy(stack, folder, form, results, say))
-        for setting in SETTINGS if turn == 1 else results.best_sinks()[:SINKS_AGAIN]:
+        for setting in settings_for(load.changes) if turn == 1 else results.best_sinks()[:SINKS_AGAIN]:
             with phase(f"turn {turn}: the JDBC sink, {setting.name}") as say:
                 results.sinks.setdefault(setting, []).append(landing_sink.sink(stack, setting, say))
     return results

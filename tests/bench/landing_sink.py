@@ -65,7 +65,15 @@ class Setting:
         return f"{self.mode}, batches of {self.batch}" + (f", {self.tasks} tasks" if self.tasks > 1 else "")
 
 
-SETTINGS = tuple(Setting(mode, batch) for mode in ("insert", "upsert") for batch in (500, 2000, 5000))
+BATCHES = (500, 2000, 5000)
+LEAST_BATCHES = 10
+"""Of a run: the time from the first row to the last says nothing about a few batches."""
+
+
+def settings_for(changes: int) -> list[Setting]:
+    """What is tried with so many records."""
+    batches = [batch for batch in BATCHES if batch * LEAST_BATCHES <= changes] or BATCHES[:1]
+    return [Setting(mode, batch) for mode in ("insert", "upsert") for batch in batches]
 
 
 def parts_with_sink() -> list[Part]:
