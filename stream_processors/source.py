@@ -102,13 +102,16 @@ class Source:
     def _read(self, limit: int, wait: bool) -> None:
         """Read what has come; with `wait`, what comes within `batch_wait_ms` of the first."""
         first = self._consumer.poll(_IDLE_S if wait else 0)
-        if first is None:
-            return
-        more = self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000 if wait else 0)
-        for message in (first, *more):
-            record = self._record(message)
-            if record is not None:
-                self._in_step.add(record)
+        if first is not None:
+            more = self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000 if wait else 0)
+            for message in (first, *more):
+                record = self._record(message)
+                if record is not None:
+                    self._in_step.add(record)
+        self._pause()
+
+    def _pause(self) -> None:
+        """Also where nothing came: perhaps only paused partitions still have records."""
         pause, resume = self._in_step.pauses()
         if pause:
             self._consumer.pause([TopicPartition(*place) for place in pause])
