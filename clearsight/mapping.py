@@ -131,13 +131,30 @@ _PARTS: dict[str, type[Any]] = {
 }
 
 
+_SYNTAX_MENDS = (
+    ("Illegal character '\\n'", "close the text in that line with a quote"),
+    ("Invalid value", 'write texts in straight quotes: "…"'),
+    ("Cannot overwrite a value", "the key is there twice: remove one"),
+    ("Cannot declare", "the section is there twice: remove one"),
+    ("Unclosed array", "close the list before that line with ]"),
+    ("Expected '='", 'write key = "value"'),
+)
+_EXPECTED = {"str": "a text in quotes", "str | null": "a text in quotes", "object": '{ state = "column", … }',
+             "array": 'a list of texts: ["…"]'}  # fmt: skip
+
+
 def load_mapping(path: Path) -> Mapping:
     """Read and check a mapping file. Raises MappingError naming the file, the line and the key."""
     try:
-        text = path.read_text(encoding="utf-8")
+        written = path.read_bytes()
     except OSError as error:
         problem = "no such file" if isinstance(error, FileNotFoundError) else "not readable"
         raise MappingError(str(path), "mapping_file", None, problem, "correct CLEARSIGHT_MAPPING_FILE") from None
+    try:
+        text = written.decode("utf-8-sig")  # some editors put a mark in front
+    except UnicodeDecodeError as error:
+        line = written.count(b"\n", 0, error.start) + 1
+        raise MappingError(str(path), "encoding", line, "is not UTF-8", "save the file as UTF-8") from None
     return parse_mapping(text, str(path))
 
 
@@ -148,7 +165,8 @@ def parse_mapping(text: str, path: str = "clearsight.toml") -> Mapping:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else None
-        raise MappingError(path, "syntax", line, str(error), "correct the TOML at that line") from None
+        mend = next((mend for problem, mend in _SYNTAX_MENDS if problem in str(error)), "correct the TOML at that line")
+        raise MappingError(path, "syntax", line, str(error), mend) from None
     return _Reader(text, path).mapping(document)
 
 
@@ -182,9 +200,13 @@ class _Reader:
             **parts,
         )
         tables = list(mapping.tables())
-        for table in tables:
-            if tables.count(table) > 1:
-                raise self._error("source", table, "plays two parts", "map each table once")
+        for place, table in enumerate(tables):
+            if table in tables[:place]:
+                part = [part for part, _ in mapping.parts()][place]
+                nth = place - tables.index(mapping.other[0].table) if part == "other" else 0
+                raise self._error(f"source.{part}", "table", f"{table} plays two parts", "map each table once", nth)
+        if not mapping.source:
+            raise self._error("source", "name", "is empty", "name the source, and never change it afterwards")
         return mapping
 
     def _list(self, section: str, value: Any) -> list[Any]:
@@ -194,7 +216,7 @@ class _Reader:
 
     def _table(self, section: str, raw: Any, kind: type[Any], occurrence: int = 0) -> Any:
         if isinstance(raw, dict):
-            for key in ("key", "value"):
+            for key in ("key", "value", "succeeded", "failed"):
                 if isinstance(raw.get(key), str):
                     raw = {**raw, key: [raw[key]]}
         table = self._struct(section, raw, kind, occurrence)
@@ -205,7 +227,24 @@ class _Reader:
             raise self._error(section, "table", str(error), mend, occurrence) from None
         if not table.key:
             raise self._error(section, "key", "is empty", "list the columns that identify a row", occurrence)
+        self._texts(section, table, occurrence)
         return msgspec.structs.replace(table, table=name)
+
+    def _texts(self, section: str, table: Table, occurrence: int) -> None:
+        """What would fit the types and still say nothing."""
+        for key in table.__struct_fields__:
+            value = getattr(table, key)
+            texts = (
+                [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, tuple) else [value]
+            )
+            if "" in texts:
+                raise self._error(section, key, "is empty", "name a column, or leave the key out", occurrence)
+            if isinstance(value, tuple) and len(set(value)) < len(value):
+                raise self._error(section, key, "says the same twice", "remove one", occurrence)
+        both = set(table.succeeded) & set(table.failed) if isinstance(table, RunTable) else None
+        if both:
+            problem = f"{', '.join(sorted(both))} is in succeeded too"
+            raise self._error(section, "failed", problem, "leave each value in one of both lists", occurrence)
 
     def _struct(self, section: str, raw: Any, kind: type[Any], occurrence: int = 0) -> Any:
         if not isinstance(raw, dict):
@@ -228,7 +267,11 @@ class _Reader:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            raise self._error(section, key, str(error), "correct the value", occurrence) from None
+            expected = re.match(r"Expected `([^`]+)`", str(error))
+            wanted = _EXPECTED.get(expected[1] if expected else "")
+            raise self._error(
+                section, key, str(error), f"write {wanted}" if wanted else "correct the value", occurrence
+            ) from None
 
     def _error(self, section: str, key: str, problem: str, mend: str, occurrence: int = 0) -> MappingError:
         name = f"{section}.{key}" if section and not key.startswith(section) else key
@@ -241,12 +284,12 @@ def line_of(text: str, section: str, key: str, occurrence: int = 0) -> int | Non
     for number, line in enumerate(text.splitlines(), start=1):
         written = line.strip()
         if written.startswith("["):
-            name = written.strip("[]").split("#")[0].strip().rstrip("]").strip()
+            name = re.sub(r"\s*\.\s*", ".", written.strip("[]").split("#")[0].strip().rstrip("]").strip())
             seen += name == section
             inside = name == section and seen == occurrence
             if inside:
                 heading = number
-            if name == key or name == f"{section}.{key}":
+            if name in (key, f"{section}.{key}") or (not section and name.startswith(f"{key}.")):
                 return number
         elif inside and re.match(rf'"?{re.escape(key)}"?\s*=', written):
             return number

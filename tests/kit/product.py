@@ -16,9 +16,9 @@ import psutil
 class Product:
     """The command with its home."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
-        self._environment = {**os.environ, "CLEARSIGHT_HOME": str(home)}
+        self._environment = {**os.environ, "CLEARSIGHT_HOME": str(home), **environment}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
