@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -67,3 +68,15 @@ def test_our_programs_read_the_settings(tmp_path: Path, monkeypatch: pytest.Monk
     assert required(settings.report.writer_dsn, "report.writer_dsn") == expected
     assert settings.kafka.bootstrap_servers == f"127.0.0.1:{PORTS['kafka']}"
     assert settings.api.url == f"http://127.0.0.1:{PORTS['api']}"
+
+
+def test_the_stacks_password_reference_is_for_the_stacks_own_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = {"connect": {"url": "http://127.0.0.1:1", "password_reference": "${env:CLEARSIGHT_SOURCE_PASSWORD}"}}
+    (tmp_path / "stack.json").write_text(json.dumps({"settings": tree}))
+    monkeypatch.setenv("CLEARSIGHT_HOME", str(tmp_path))
+    assert load_settings().connect.password_reference
+    monkeypatch.setenv("CLEARSIGHT_SOURCE__DSN", "postgresql://me@db/app")
+    assert load_settings().connect.password_reference is None
+    assert load_settings().connect.url == "http://127.0.0.1:1"
