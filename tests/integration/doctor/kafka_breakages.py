@@ -34,16 +34,22 @@ def without_audit(world: World, partitions: int | None = None) -> Iterator[None]
         if partitions:
             made = world.kafka.create_topics([NewTopic(AUDIT, partitions, 1, config=_settings_of_audit(world))])
             made[AUDIT].result(10)
+            until(lambda: _has_audit(world), "the topic is there")
         yield
     finally:
         if partitions:
             _remove_audit(world)
         create_topics(world.settings.kafka, world.settings.mapping.tables())
+        until(lambda: _has_audit(world), "the topic is back")
+
+
+def _has_audit(world: World) -> bool:
+    return AUDIT in world.kafka.list_topics(timeout=5).topics
 
 
 def _remove_audit(world: World) -> None:
     world.kafka.delete_topics([AUDIT])[AUDIT].result(10)
-    until(lambda: AUDIT not in world.kafka.list_topics(timeout=5).topics, "the topic is gone")
+    until(lambda: not _has_audit(world), "the topic is gone")
 
 
 def _settings_of_audit(world: World) -> dict[str, str]:
