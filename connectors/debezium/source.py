@@ -35,6 +35,9 @@ class Facts(NamedTuple):
 
 
 UNKNOWN = Facts()
+_BLIND = """-- Written without a look at the tables. Where one is partitioned or has generated columns, this is not enough, and
+-- PostgreSQL 18 would refuse the application's updates: take `clearsight init --check FILE --source DSN --sql` instead.
+"""
 
 
 def facts(catalogue: Catalogue, mapping: Mapping) -> Facts:
@@ -92,9 +95,10 @@ def _publication(publication: sql.Identifier, names: sql.Composed, has: Facts) -
 def preparation_text(
     source: SourceSettings, tables: tuple[str, ...], has: Facts = UNKNOWN, database: str = "<database>"
 ) -> str:
-    """The SQL as text, with a place for the password instead of it."""
+    """The SQL as text, with a place for the password instead of it; it says so where the tables were not looked at."""
     statements = preparation(source, tables, database, has, "<password>")
-    return "".join(f"{statement.as_string()};\n" for statement in statements)
+    text = "".join(f"{statement.as_string()};\n" for statement in statements)
+    return _BLIND + text if has is UNKNOWN else text
 
 
 def prepare(source: SourceSettings, mapping: Mapping) -> None:

@@ -93,6 +93,7 @@ def test_the_printed_sql_keeps_the_password(prepared: SourceSettings) -> None:
     text = source.preparation_text(prepared, MAPPING.tables())
     assert "secret-word" not in text
     assert "REPLICA IDENTITY FULL" in text
+    assert text.startswith("-- Written without a look at the tables.")
 
 
 def mapping_with(old: str, new: str) -> object:

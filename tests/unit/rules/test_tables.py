@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from clearsight.mapping import parse_mapping
+from clearsight.settings import Settings, SourceSettings
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames, clashes, topics
+from connectors.debezium.register import connector_config
 
 pytestmark = pytest.mark.unit
 
@@ -68,3 +73,21 @@ def test_names_that_kafka_does_not_take_beside_each_other() -> None:
     assert clashes("c", ("app.x_y", "app.b")) == []
     assert clashes("c", ("app.x_y", "app_x.y")) == [("app_x.y", "c.app.x_y")]
     assert clashes("c", ("forwarder.state",)) == [("forwarder.state", "c.forwarder.state")]
+
+
+@pytest.mark.parametrize("name", ["Plan", "my.table", "com,ma", 'quo"te', "a b", "x$y", "[x]", "back\\slash"])
+def test_debezium_is_told_of_exactly_this_table(name: str) -> None:
+    """Its list is split at commas that no backslash is before, and its patterns ignore case unless told otherwise."""
+    mapping = parse_mapping(f"[source.scenario]\ntable = {_literal(str(TableName('app', name)))}\nkey = 'id'\n")
+    settings = Settings(source=SourceSettings(dsn=SecretStr("postgresql://cdc@h/d")))
+    (pattern,) = re.split(r"(?<!\\),", connector_config(settings, mapping)["table.include.list"])
+    pattern = pattern.replace("\\,", ",")
+    matched = re.compile(pattern, re.I)
+    assert matched.fullmatch(f"app.{name}")
+    assert not matched.fullmatch(f"app.{name}x")
+    if name.swapcase() != name:
+        assert not matched.fullmatch(f"app.{name.swapcase()}")
+
+
+def _literal(text: str) -> str:
+    return "'''" + text + "'''"
