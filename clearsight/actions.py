@@ -8,7 +8,6 @@ from clearsight.events import UNAVAILABLE, RowChange
 from clearsight.instants import parse_us
 from clearsight.mapping import InputTable, RunTable, ScenarioTable
 
-
 _INPUT_TEXTS = {
     "c": ("input.added", "{place} = {new}"),
     "u": ("input.changed", "{place}: {old} → {new}"),

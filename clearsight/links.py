@@ -24,6 +24,11 @@ class Touched(NamedTuple):
     """Users, and 0 for rows that belong to nothing of these."""
 
 
+def only_run(touched: Touched) -> int | None:
+    """The run that lines of a correlation id belong to, where it touched one alone."""
+    return next(iter(touched.runs)) if len(touched.runs) == 1 else None
+
+
 class Placed(NamedTuple):
     """Where a log line belongs."""
 
@@ -48,15 +53,14 @@ def place_log(
 
     `run_scenario` is the scenario of the run that it names, where known.
     """
-    only_run = next(iter(touched.runs)) if len(touched.runs) == 1 else None
     if run is not None:
         return Placed("direct", scenario if scenario is not None else run_scenario, run)
     if scenario is not None:
-        return Placed("direct", scenario, only_run if touched.scenarios == {scenario} else None)
+        return Placed("direct", scenario, only_run(touched) if touched.scenarios == {scenario} else None)
     if correlation_id is None:
         return Placed("unlinked", None, None)
     if not any(touched):
         return Placed("pending", None, None)
     if len(touched.scenarios) > 1:
-        return Placed("shared", None, only_run)
-    return Placed("correlated", next(iter(touched.scenarios), None), only_run)
+        return Placed("shared", None, only_run(touched))
+    return Placed("correlated", next(iter(touched.scenarios), None), only_run(touched))

@@ -104,7 +104,7 @@ WITH touched AS (
            count(*) FILTER (WHERE kind = 'run') AS runs, min(key) FILTER (WHERE kind = 'run') AS run
     FROM rpt.correlation_touch WHERE correlation_key = ANY(%s) GROUP BY correlation_key
 ), placed AS (
-    SELECT f.event_id, f.occurred_at,
+    SELECT f.event_id, f.occurred_at, f.run_key AS run_before,
            CASE WHEN f.link = 'direct' THEN f.scenario_key WHEN t.scenarios = 1 THEN t.scenario END AS scenario_key,
            CASE WHEN f.names_run THEN f.run_key
                 WHEN f.link = 'direct' AND (t.scenarios <> 1 OR t.scenario IS DISTINCT FROM f.scenario_key) THEN NULL
@@ -117,19 +117,29 @@ WITH touched AS (
     FROM placed p
     WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
       AND (f.scenario_key, f.run_key, f.link) IS DISTINCT FROM (p.scenario_key, p.run_key, p.link)
-    RETURNING f.event_id, f.occurred_at
+    RETURNING f.event_id, f.occurred_at, p.run_before, f.run_key
+), queued AS (
+    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM amended
 )
-INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM amended
+SELECT DISTINCT run_before, run_key FROM amended
 """
 
 
-def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> int:
-    """Place the lines of these locked correlations anew, as `clearsight.links.place_log` says; return how many moved."""
+class Moved(NamedTuple):
+    """Lines that were placed anew: whether there were any, and the runs that any of them came to or left."""
+
+    any: bool
+    runs: frozenset[int]
+
+
+def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> Moved:
+    """Place the lines of these locked correlations anew, as `clearsight.links.place_log` says."""
     ids = sorted(correlations)
     if not ids:
-        return 0
-    cursor.execute(_LOGS, [ids])
-    return cursor.rowcount
+        return Moved(False, frozenset())
+    pairs = cursor.execute(_LOGS, [ids]).fetchall()
+    moved = {run for before, after in pairs if before != after for run in (before, after) if run is not None}
+    return Moved(bool(pairs), frozenset(moved))
 
 
 _SCENARIO_OF_RUN = """

@@ -83,15 +83,30 @@ def touches_of(correlation: int, scenario: int | None, run: int | None, changed_
     return [Touch(correlation, kind, key) for kind, key in found if key is not None] or [Touch(correlation, "other", 0)]
 
 
+# The outer query sees the table as it was before the insertion.
 _TOUCH = """
-INSERT INTO rpt.correlation_touch (correlation_key, kind, key)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
-ON CONFLICT DO NOTHING RETURNING correlation_key
+WITH new AS (
+    INSERT INTO rpt.correlation_touch (correlation_key, kind, key)
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING RETURNING correlation_key, kind
+)
+SELECT n.correlation_key
+FROM (SELECT correlation_key, bool_or(kind = 'scenario') AS scenario, bool_or(kind = 'run') AS run
+      FROM new GROUP BY correlation_key) n
+CROSS JOIN LATERAL (
+    SELECT count(*) AS touches, count(*) FILTER (WHERE kind = 'scenario') AS scenarios,
+           count(*) FILTER (WHERE kind = 'run') AS runs
+    FROM rpt.correlation_touch t WHERE t.correlation_key = n.correlation_key) before
+WHERE before.touches = 0 OR n.scenario AND before.scenarios < 2 OR n.run AND before.runs < 2
 """
 
 
 def touch(cursor: Cursor[Any], touches: Iterable[Touch]) -> set[int]:
-    """Remember what locked correlations touched; return those that touched something new."""
+    """Remember what locked correlations touched; return those whose lines may belong elsewhere now.
+
+    Not those that had touched several scenarios and several runs already: one more changes nothing, and placing all their
+    lines again with every batch would be quadratic.
+    """
     rows = set(touches)
     if not rows:
         return set()

@@ -112,8 +112,8 @@ def _close(
     correlate.touch(cursor, touches)
     dirty = correlate.touched_runs(cursor, locked.values())
     runs.lock(cursor, dirty)
-    amend.logs_by_touch(cursor, locked.values())
-    runs.recompute(cursor, dirty, (), mapping)
+    moved = amend.logs_by_touch(cursor, locked.values())
+    runs.recompute(cursor, dirty, (), runs.Lines({}, moved.runs), mapping)
 
     alone = [key for key in transactions if key not in contexts]
     if alone:

@@ -7,6 +7,7 @@ last it settles its dead letters.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -17,7 +18,7 @@ from psycopg.errors import UniqueViolation
 
 from clearsight.events import RowChange, SnapshotRow, TransactionKey
 from clearsight.lifecycle import snapshot_transitions, transitions
-from clearsight.links import Touched, link_of_change, place_log
+from clearsight.links import Touched, link_of_change, only_run, place_log
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import amend, correlate, dead_letters, marks, rows, runs
@@ -139,23 +140,23 @@ class Landing:
         joined = {change.event_id: _join(change, keys) for change in batch.changes}
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
-        moved = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
+        anew = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
-        touched_runs = correlate.touched_runs(cursor, moved | of_logs)
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
-        dirty = started | touched_runs | _named_runs(joined.values(), batch, keys)
+        dirty = started | correlate.touched_runs(cursor, anew) | _named_runs(joined.values(), batch, keys)
+        dirty |= {run for found in correlate.touched(cursor, of_logs).values() if (run := only_run(found)) is not None}
         dirty |= {found.run for found in amended if found.run is not None}
         runs.lock(cursor, dirty)
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)
         landed = self._write(cursor, batch, keys, joined, _place_logs(batch, keys, touched))
-        moved_logs = amend.logs_by_touch(cursor, moved)
-        runs.recompute(cursor, dirty, started, self._mapping)
+        moved = amend.logs_by_touch(cursor, anew)
+        runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
         self._settle_letters(cursor, batch, landed)
-        return landed._replace(amended=bool(amended or late or moved_logs))
+        return landed._replace(amended=bool(amended or late or moved.any))
 
     def _resolve(
         self,
@@ -383,6 +384,21 @@ def _place_logs(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[
         )
         placed.append(rows.log_row(log, place, keys.users[line.user_id] if line.user_id else None, correlation))
     return placed
+
+
+_LEVEL, _RUN = (rows.CLOUDWATCH_LOG.split(", ").index(column) for column in ("level", "run_key"))
+
+
+def _lines_of_runs(landed: list[Row]) -> dict[int, tuple[int, int, int]]:
+    """Lines, warnings and errors of each run among these rows."""
+    levels = Counter((row[_RUN], row[_LEVEL]) for row in landed if row[_RUN] is not None)
+    found: dict[int, tuple[int, int, int]] = {}
+    for (run, level), count in levels.items():
+        lines, warnings, errors = found.get(run, (0, 0, 0))
+        warnings += count if level == "WARN" else 0
+        errors += count if level in ("ERROR", "FATAL") else 0
+        found[run] = (lines + count, warnings, errors)
+    return found
 
 
 def _snapshot_row(row: SnapshotRow, keys: _Keys) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import add
 from typing import Any, NamedTuple
 
 import msgspec
@@ -54,11 +55,21 @@ FROM rpt.fact_row_change WHERE run_key = ANY(%s) AND part = 'run'
 ORDER BY run_key, epoch, commit_lsn, lsn, total_order, op = 'd' DESC
 """
 
-_LOGS = """
-SELECT run_key, count(*), count(*) FILTER (WHERE level = 'WARN'), count(*) FILTER (WHERE level IN ('ERROR', 'FATAL')),
-       (array_agg(error_type ORDER BY occurred_at DESC) FILTER (WHERE error_type IS NOT NULL))[1],
-       (array_agg(node ORDER BY occurred_at DESC) FILTER (WHERE node IS NOT NULL AND level IN ('ERROR', 'FATAL')))[1]
+_COUNTED = "SELECT run_key, log_lines, log_warnings, log_errors FROM rpt.fact_run_diagnostic WHERE run_key = ANY(%s)"
+
+_COUNT_ANEW = """
+SELECT run_key, count(*), count(*) FILTER (WHERE level = 'WARN'), count(*) FILTER (WHERE level IN ('ERROR', 'FATAL'))
 FROM rpt.fact_cloudwatch_log WHERE run_key = ANY(%s) GROUP BY run_key
+"""
+
+_LAST_ERRORS = """
+SELECT r.run_key,
+       (SELECT f.error_type FROM rpt.fact_cloudwatch_log f WHERE f.run_key = r.run_key AND f.error_type IS NOT NULL
+        ORDER BY f.occurred_at DESC, f.event_id DESC LIMIT 1),
+       (SELECT f.node FROM rpt.fact_cloudwatch_log f
+        WHERE f.run_key = r.run_key AND f.node IS NOT NULL AND f.level IN ('ERROR', 'FATAL')
+        ORDER BY f.occurred_at DESC, f.event_id DESC LIMIT 1)
+FROM unnest(%s::bigint[]) AS r(run_key)
 """
 
 _INPUTS = """
@@ -151,6 +162,16 @@ class ScenarioChange(NamedTuple):
     lsn: int
 
 
+class Lines(NamedTuple):
+    """What a batch or a timer did to the log lines of locked runs."""
+
+    landed: dict[int, tuple[int, int, int]]
+    """Lines, warnings and errors that landed now, each for the first time."""
+    moved: frozenset[int] = frozenset()
+    """Runs that lines of before came to or left: they are counted anew. All others only grow, so a batch costs the same
+    whatever the run holds already."""
+
+
 class _First(NamedTuple):
     scenario: int | None = None
     user: int | None = None
@@ -174,7 +195,9 @@ def lock(cursor: Cursor[Any], runs: Iterable[int]) -> None:
     cursor.execute(_LOCK, [sorted(set(runs))])
 
 
-def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Iterable[int], mapping: Mapping) -> None:
+def recompute(
+    cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Iterable[int], lines: Lines, mapping: Mapping
+) -> None:
     """Recompute these locked runs; their inputs at the start only of those whose start or earlier inputs are new."""
     keys = sorted(set(runs))
     if not keys or mapping.run is None:
@@ -183,12 +206,10 @@ def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Ite
     newest = {run: (image, deleted) for run, image, deleted in cursor.execute(_NEWEST, named).fetchall()}
     succeeded = {run: at for run, *at in cursor.execute(_SUCCEEDED, named).fetchall()}
     first = {row[0]: _First(*row[1:]) for row in _rows(cursor, _FIRST, keys)}
-    counts = {row[0]: LogCounts(*row[1:]) for row in _rows(cursor, _LOGS, keys)}
+    counts = _counts(cursor, keys, lines)
     written = [
         (
-            *_row(
-                run, first.get(run, _First()), counts.get(run, LogCounts()), *newest.get(run, (None, False)), mapping
-            ),
+            *_row(run, first.get(run, _First()), counts[run], *newest.get(run, (None, False)), mapping),
             *succeeded.get(run, (None, None)),
         )
         for run in keys
@@ -198,6 +219,19 @@ def recompute(cursor: Cursor[Any], runs: Iterable[int], starts_or_inputs_of: Ite
     if inputs:
         cursor.execute(_WRITE_INPUTS, (list(inputs), list(inputs.values())))
     cursor.execute(_LAST_GOOD, [keys])
+
+
+def _counts(cursor: Cursor[Any], keys: list[int], lines: Lines) -> dict[int, LogCounts]:
+    counted = {found[0]: LogCounts(*found[1:]) for found in _rows(cursor, _COUNTED, keys)}
+    for run, landed in lines.landed.items():
+        counted[run] = LogCounts(*map(add, counted[run][:3], landed))
+    if lines.moved:
+        anew = {found[0]: LogCounts(*found[1:]) for found in _rows(cursor, _COUNT_ANEW, sorted(lines.moved))}
+        counted |= {run: anew.get(run, LogCounts()) for run in lines.moved}
+    return {
+        run: counted[run]._replace(error_type=error_type, node=node)
+        for run, error_type, node in _rows(cursor, _LAST_ERRORS, keys)
+    }
 
 
 def _row(

@@ -166,6 +166,16 @@ fact_cloudwatch_log = Table(
     *coordinates(),
     landed_at(),
     Index("ix_log_scenario", "scenario_key", "occurred_at", postgresql_where=text("scenario_key IS NOT NULL")),
+    Index(
+        "ix_log_run_error_type", "run_key", "occurred_at", "event_id", postgresql_where=text("error_type IS NOT NULL")
+    ),
+    Index(
+        "ix_log_run_error_node",
+        "run_key",
+        "occurred_at",
+        "event_id",
+        postgresql_where=text("node IS NOT NULL AND level IN ('ERROR', 'FATAL')"),
+    ),
     Index("ix_log_correlation", "correlation_key", "occurred_at", postgresql_where=text("correlation_key IS NOT NULL")),
     Index("ix_log_pending", "occurred_at", "landed_at", postgresql_where=_PENDING),
     Index("ix_log_run", "run_key", "occurred_at", postgresql_where=text("run_key IS NOT NULL")),
