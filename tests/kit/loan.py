@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -92,7 +93,7 @@ def consumed(stream: list[Record]) -> Iterator[RawRecord]:
 
 def log_records(log: list[Row]) -> Iterator[RawRecord]:
     """PostgreSQL's log through CloudWatch and the forwarder; a session is a stream."""
-    return forwarded((_event(place, line) for place, line in enumerate(log)), ORIGIN, NAMES.logs)
+    return forwarded(map(_event, log), ORIGIN, NAMES.logs)
 
 
 def _sent_ms(record: Record) -> int:
@@ -100,8 +101,36 @@ def _sent_ms(record: Record) -> int:
     return found
 
 
-def _event(place: int, line: Row) -> Event:
+def _event(line: Row) -> Event:
     instant = datetime.fromisoformat(line["timestamp"].replace(" UTC", "+00:00"))
     timestamp = round(instant.timestamp() * 1000)
-    number = compose(timestamp, timestamp + 20, place // 1000, place % 1000)
+    number = compose(timestamp, timestamp + 20, line["pid"], line["line_num"])
     return Event(text(number), timestamp, timestamp + 20, line.get("session_id", "server"), json.dumps(line))
+
+
+class Excerpt(NamedTuple):
+    """The records and log lines of some cases, whole transactions each, and everything that belongs to no case."""
+
+    stream: list[Record]
+    log: list[Row]
+
+
+def excerpt(capture: Capture, stream: list[Record], cases: set[str]) -> Excerpt:
+    """Of these cases alone: what happens to a case does not depend on the others."""
+    truth = [told for told in capture.truth() if told["case_id"] in cases]
+    others = {told["txid"] for told in capture.truth() if told["case_id"] not in cases}
+    ids = {told["correlation_id"] for told in truth}
+    kept = [record for record in stream if _belongs(record.decoded(), cases, others)]
+    return Excerpt(kept, [line for line in capture.log() if line.get("application_name") in ids])
+
+
+def _belongs(value: Row, cases: set[str], others: set[int]) -> bool:
+    if "status" in value:
+        return int(value["id"].partition(":")[0]) not in others
+    if value.get("op") == "r":
+        row = value["after"]
+        return str(row.get("application_id", row.get("id", ""))) in cases or "resource" in row
+    if value.get("op") == "m" and value["source"]["txId"] is None:
+        told: Row = json.loads(b64decode(value["message"]["content"]))
+        return told["case_id"] in cases
+    return bool(value) and value.get("source", {}).get("txId") not in others

@@ -48,6 +48,5 @@ def landed(loan_reporting: Reporting, loan_records: list[RawRecord]) -> Reportin
     land = loan_reporting.worker(partitions=range(PARTITIONS))
     for batch in in_batches(loan_records):
         land(batch)
-    loan_reporting.settle()
-    loan_reporting.settle()
+    loan_reporting.settle_all()
     return loan_reporting

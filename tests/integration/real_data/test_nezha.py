@@ -48,8 +48,7 @@ def landed(day: nezha.Day, new_report_database: Callable[[], Any]) -> Iterator[R
     land = reporting.worker(partitions=range(PARTITIONS))
     for batch in in_batches([*lines[:half], *nezha.change_records(day.writes), *lines[half:]]):
         land(batch)
-    while reporting.rows("SELECT 1 FROM rpt.fact_cloudwatch_log WHERE link = 'pending' LIMIT 1"):
-        reporting.settle()
+    reporting.settle_all()
     yield reporting
     reporting.close()
 
