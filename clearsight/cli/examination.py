@@ -16,6 +16,7 @@ from clearsight.doctor import report as reporting
 from clearsight.doctor import settings as setting_rules
 from clearsight.doctor.bounded import all_within
 from clearsight.doctor.finding import Examination, Report, report
+from clearsight.doctor.source_facts import Wanted
 from clearsight.errors import ClearSightError
 from clearsight.login import first_line
 from clearsight.mapping import Mapping
@@ -112,7 +113,8 @@ def _source(settings: Settings, mapping: Mapping | None, dsn: str | None) -> Exa
         because = "the mapping file cannot be read" if mapping is None else "source.dsn cannot be used"
         return _left("source", because)
     connector = f"{settings.connect.url}/connectors/{settings.connect.connector_name}"
-    wanted = source.Wanted(mapping, settings.source.publication, settings.source.slot, connector)
+    names = (settings.source.publication, settings.source.slot, connector, settings.kafka.topic_prefix)
+    wanted = Wanted(mapping, *names)
     return source.judge(observe_source(dsn, settings.source, mapping), wanted)
 
 

@@ -95,8 +95,7 @@ def _require_fit(found: list[Misfit]) -> None:
     from clearsight.errors import SourceError
 
     for misfit in found:
-        if misfit.severity == "error":
-            raise SourceError(misfit.message, f"{misfit.mend}; or answer otherwise with --answer")
+        raise SourceError(misfit.message, f"{misfit.mend}; or answer otherwise with --answer")
 
 
 def _check(path: Path, mapping: Mapping, catalogue: Catalogue, sql: bool, as_json: bool) -> None:
@@ -107,16 +106,15 @@ def _check(path: Path, mapping: Mapping, catalogue: Catalogue, sql: bool, as_jso
 
     text = path.read_text(encoding="utf-8")
     found = misfits(mapping, catalogue)
-    errors = [misfit for misfit in found if misfit.severity == "error"]
     if as_json:
-        typer.echo(msgspec.json.encode({"file": str(path), "fits": not errors, "misfits": found}).decode())
+        typer.echo(msgspec.json.encode({"file": str(path), "fits": not found, "misfits": found}).decode())
     else:
         for misfit in found:
             line = misfit.line(text)
             place = f"{path}:{line}" if line else str(path)
-            typer.echo(f"{misfit.severity}: {place}: source.{misfit.part}.{misfit.key}: {misfit.message}", err=True)
+            typer.echo(f"error: {place}: source.{misfit.part}.{misfit.key}: {misfit.message}", err=True)
             typer.echo(f"  mend: {misfit.mend}", err=True)
-    if errors:
+    if found:
         raise typer.Exit(SourceError.exit_code)
     if sql:
         typer.echo(_source_sql(mapping, catalogue), nl=False)
@@ -180,7 +178,7 @@ def _source_sql(mapping: Mapping, catalogue: Catalogue) -> str:
     from clearsight.settings import load_settings
     from connectors.debezium.source import facts, preparation_text
 
-    return preparation_text(load_settings().source, mapping.tables(), facts(catalogue, mapping), catalogue.database)
+    return preparation_text(load_settings().source, mapping, facts(catalogue, mapping), catalogue.database)
 
 
 def _write(path: Path, text: str) -> None:

@@ -27,7 +27,7 @@ def register_connector(
     settings = load_settings()
     mapping = settings.mapping
     if print_sql:
-        typer.echo(source.preparation_text(settings.source, mapping.tables()), nl=False)
+        typer.echo(source.preparation_text(settings.source, mapping), nl=False)
         return
     if prepare:
         source.prepare(settings.source, mapping)

@@ -74,7 +74,10 @@ class Examination:
         self.left: dict[str, str] = {}
 
     def find(self, kind: Kind, **values: Any) -> None:
-        what, mend = kind.what.format(**values), kind.mend.format(**values)
+        self.say(kind, kind.what.format(**values), kind.mend.format(**values))
+
+    def say(self, kind: Kind, what: str, mend: str) -> None:
+        """Where the words are there already."""
         self.kinds.append((kind, Finding(kind.code, self.area, kind.severity, what, mend)))
 
     def leave(self, because: str, checks: Iterable[str] | None = None) -> None:

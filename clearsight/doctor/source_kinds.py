@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clearsight.doctor.finding import Kind
+from clearsight.proposal.rules import RULES
 
 CHECKS = (
     "connection",
@@ -71,24 +72,12 @@ SENDERS_FREE = Kind(
     what="all {limit} WAL senders of the source are in use, and the connector has none",
     mend="ALTER SYSTEM SET max_wal_senders = {more}; then restart the source",
 )
-TABLE_MISSING = Kind(
-    code="source.table-missing",
-    check="tables and columns",
-    what="the mapping file names {table} as {part}, and the source has no such table",
-    mend="correct table in [source.{part}] of the mapping file, or create the table",
-)
-COLUMN_MISSING = Kind(
-    code="source.column-missing",
-    check="tables and columns",
-    what="the mapping file names the column {column} of {table}, and the table has none of that name",
-    mend="correct [source.{part}] in the mapping file, or add the column",
-)
-KEY = Kind(
-    code="source.key",
-    check="tables and columns",
-    what="the mapping's key of {table} ({key}) is not unique in the source: rows of one COPY would not be told apart",
-    mend="set key in [source.{part}] of the mapping file to {better}",
-)
+MISFITS = {
+    rule.name: Kind(code=f"source.{rule.name}", check="tables and columns", what=rule.message, mend=rule.mend)
+    for rule in RULES
+}
+"""By the rule's name: what `register` and `init --check` say too."""
+
 ROLE_REPLICATION = Kind(
     code="source.role-replication",
     check="role",
@@ -132,13 +121,13 @@ PUBLICATION = Kind(
     code="source.publication",
     check="publication",
     what="the source has no publication {publication}",
-    mend="CREATE PUBLICATION {publication_sql} FOR TABLE {tables_sql}",
+    mend="CREATE PUBLICATION {publication_sql} FOR TABLE {tables_sql}{with_options}",
 )
 PUBLICATION_MISSING = Kind(
     code="source.publication-missing",
     check="publication",
     what="the publication {publication} leaves out {tables}: changes there are not seen",
-    mend="ALTER PUBLICATION {publication_sql} ADD TABLE {tables_sql}",
+    mend="{set_options}ALTER PUBLICATION {publication_sql} ADD TABLE {tables_sql}",
 )
 PUBLICATION_EXTRA = Kind(
     code="source.publication-extra",
@@ -154,7 +143,7 @@ PUBLICATION_ALL = Kind(
     what="the publication {publication} publishes whole schemas or the whole database, {count} tables more than the "
     "mapping file names",
     mend="stop the connector; DROP PUBLICATION {publication_sql}; CREATE PUBLICATION {publication_sql} FOR TABLE "
-    "{tables_sql}; start the connector",
+    "{tables_sql}{with_options}; start the connector",
 )
 PUBLICATION_OPERATIONS = Kind(
     code="source.publication-operations",
@@ -166,20 +155,35 @@ PUBLICATION_FILTER = Kind(
     code="source.publication-filter",
     check="publication",
     what="the publication {publication} publishes only part of {table} ({part})",
-    mend="ALTER PUBLICATION {publication_sql} SET TABLE {tables_sql}",
+    mend="{set_options}ALTER PUBLICATION {publication_sql} SET TABLE {tables_sql}",
 )
 PUBLICATION_ROOT = Kind(
     code="source.publication-root",
     check="publication",
-    what="the publication {publication} names the partitions of {table} instead of the table: their changes would land "
-    "in topics that nobody reads",
+    what="the publication {publication} publishes partitions as tables of their own, not as {tables}: their changes would "
+    "land in topics that nobody reads",
     mend="ALTER PUBLICATION {publication_sql} SET (publish_via_partition_root = true)",
+)
+PUBLICATION_GENERATED = Kind(
+    code="source.publication-generated",
+    check="publication",
+    what="the publication {publication} leaves out generated columns ({columns}): their values are not sent, and with "
+    "REPLICA IDENTITY FULL PostgreSQL refuses the application's own updates and deletes",
+    mend="ALTER PUBLICATION {publication_sql} SET (publish_generated_columns = stored)",
 )
 REPLICA_IDENTITY = Kind(
     code="source.replica-identity",
     check="replica identity",
-    what="{table} has REPLICA IDENTITY {found}, it must be FULL: what a row was before a change would be made up",
-    mend="ALTER TABLE {table_sql} REPLICA IDENTITY FULL",
+    what="{table} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
+    mend='{first}ALTER TABLE {identified_sql} REPLICA IDENTITY FULL; or say replica_identity = "default" in the mapping file',
+)
+PARTITION_IDENTITY = Kind(
+    code="source.partition-identity",
+    check="replica identity",
+    what="{identified}, a partition of {table}, has not REPLICA IDENTITY FULL: what a row of it was before a change would be "
+    "made up",
+    mend="{first}ALTER TABLE {identified_sql} REPLICA IDENTITY FULL; and do so wherever a partition is made, for "
+    "PostgreSQL does not inherit it",
 )
 SLOT_MISSING = Kind(
     code="source.slot-missing",
@@ -246,4 +250,5 @@ SLOT_IDLE_TIMEOUT = Kind(
     mend="ALTER SYSTEM SET idle_replication_slot_timeout = '3d'; SELECT pg_reload_conf()",
 )
 
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+_MADE = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+KINDS = tuple(sorted((*_MADE, *MISFITS.values()), key=lambda kind: CHECKS.index(kind.check)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -62,16 +62,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def generated(self, kind: Literal["stored", "virtual"]) -> bool:
         return any(column.generated == kind for column in self.columns)
 
-    def obstacle(self, server_version: int) -> str | None:
-        """Why PostgreSQL cannot send this table's changes in full, or None."""
+    def old_rows_whole(self, wanted: bool) -> bool:
+        """Whether what is logged of an old row has all columns: already, or where it is `wanted`, once prepared."""
+        return wanted or self.full_identity or len(self.partial_partitions) < len(self.partitions)
+
+    def obstacle(self) -> str | None:
+        """Why PostgreSQL cannot send this table's changes, or None."""
         if self.kind in ("view", "foreign"):
             return f"is a {self.kind}{' table' if self.kind == 'foreign' else ''}: it has no changes of its own to send"
         if self.kind == "partition":
             return "is a partition: name the partitioned table instead"
         if not self.logged:
             return "is unlogged: its changes are not in the write-ahead log"
-        if server_version >= 180_000 and self.generated("virtual"):
-            return "has a virtual generated column: with REPLICA IDENTITY FULL PostgreSQL would refuse its updates"
         return None
 
 
@@ -90,6 +92,10 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether changes can hold this column's value: generated ones are sent since PostgreSQL 18, if stored."""
         return not column.generated or (column.generated == "stored" and self.server_version >= 180_000)
 
+    def refuses_updates(self, table: Table, full_identity: bool) -> bool:
+        """PostgreSQL 18 lets nobody update a published table whose old rows would hold a column that cannot be sent."""
+        return self.server_version >= 180_000 and table.generated("virtual") and table.old_rows_whole(full_identity)
+
     def with_samples(self, found: Mapping[tuple[TableName, str], tuple[str, ...]]) -> Catalogue:
         """With the values that were seen in these columns, where nothing better is known."""
 
@@ -105,8 +111,3 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             for table in self.tables
         )
         return replace(self, tables=tuple(tables))
-
-    def chosen(self, names: Iterable[str]) -> list[Table]:
-        """Those of the named tables that are there."""
-        parsed = (TableName.parse(name) for name in names)
-        return [self.by_name[name] for name in parsed if name in self.by_name]

@@ -25,7 +25,7 @@ class Ground:
         self.left_out: dict[TableName, str] = {}
         self.tables: dict[TableName, Table] = {}
         for table in catalogue.tables:
-            obstacle = table.obstacle(catalogue.server_version) or _unsent_key(table, catalogue)
+            obstacle = table.obstacle() or _refused(table, catalogue) or _unsent_key(table, catalogue)
             if obstacle:
                 self.left_out[table.name] = obstacle
             else:
@@ -95,6 +95,12 @@ class Ground:
         beside = [target for target in fitting if target.name.schema == table.name.schema] or fitting
         if len(beside) <= _AMBIGUOUS and (column.name,) != table.key:
             yield from beside
+
+
+def _refused(table: Table, catalogue: Catalogue) -> str | None:
+    if catalogue.refuses_updates(table, full_identity=True):
+        return "has a virtual generated column: with REPLICA IDENTITY FULL PostgreSQL would refuse its updates"
+    return None
 
 
 def _unsent_key(table: Table, catalogue: Catalogue) -> str | None:

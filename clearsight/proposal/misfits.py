@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable, line_of
+from clearsight.proposal import rules
 from clearsight.proposal.catalogue import Catalogue, Column, Table
+from clearsight.proposal.rules import Rule
 from clearsight.tables import TableName
 from clearsight.topics import clashes
 
@@ -21,9 +23,10 @@ _TIMES = ("time", "date", "text", "number")
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with one key of the mapping file; a "warning" does not keep the product from working."""
+    """One thing that is wrong with one key of the mapping file. Each keeps changes from being seen or told apart."""
 
-    severity: Literal["error", "warning"]
+    rule: str
+    """The name of one of `clearsight.proposal.rules`."""
     part: Part
     occurrence: int
     """Which of the [[source.other]] it is, from 0; 0 for every other part."""
@@ -44,9 +47,7 @@ def misfits(mapping: Mapping, catalogue: Catalogue, topic_prefix: str = "clearsi
     places = {table.table: place for place, table in enumerate(mapping.other)}
     for part, table in mapping.parts():
         if other := blocked.get(table.table):
-            message = f"the Kafka topic of {table.table} cannot be beside {other}: the names differ at most in . and _"
-            mend = "leave one of both tables out of the mapping file, or set another CLEARSIGHT_KAFKA__TOPIC_PREFIX"
-            found.append(_misfit("error", part, table, "table", message, mend))
+            found.append(_misfit(rules.TOPIC_CLASH, part, table, "table", other=other))
     return [replace(each, occurrence=places.get(each.table, 0)) for each in found]
 
 
@@ -63,13 +64,14 @@ def named_columns(table: AnyTable) -> Iterator[tuple[str, str]]:
 def _of_table(part: Part, table: AnyTable, mapping: Mapping, catalogue: Catalogue) -> Iterator[Misfit]:
     actual = catalogue.by_name.get(TableName.parse(table.table))
     if actual is None:
-        message = f"the mapping file names {table.table} as {part}, and the source has no such table"
         near = _nearest(table.table, (str(each) for each in catalogue.by_name))
-        yield _misfit("error", part, table, "table", message, near or f"correct {_section(part)}, or create the table")
+        yield _misfit(rules.TABLE_MISSING, part, table, "table", near=near)
         return
-    obstacle = actual.obstacle(catalogue.server_version)
-    if obstacle:
-        yield _misfit("error", part, table, "table", f"{table.table} {obstacle}", f"correct {_section(part)}")
+    if obstacle := actual.obstacle():
+        yield _misfit(rules.TABLE_KIND, part, table, "table", obstacle=obstacle)
+        return
+    if catalogue.refuses_updates(actual, table.replica_identity == "full"):
+        yield _misfit(rules.TABLE_VIRTUAL, part, table, "table")
     for key, column in named_columns(table):
         yield from _of_column(part, table, key, column, actual, catalogue)
     yield from _key(part, table, actual)
@@ -81,15 +83,12 @@ def _of_column(
 ) -> Iterator[Misfit]:
     column = actual.by_name.get(name)
     if column is None:
-        message = f"the mapping file names the column {name} of {table.table}, and the table has none of that name"
-        near = _nearest(name, actual.by_name)
-        yield _misfit("error", part, table, key, message, near or f"correct {key} in {_section(part)}")
+        yield _misfit(rules.COLUMN_MISSING, part, table, key, column=name, near=_nearest(name, actual.by_name))
     elif not catalogue.sends(column):
-        message = f"{table.table}.{name} is generated, and PostgreSQL does not send it before version 18"
-        yield _misfit("error", part, table, key, message, f"name another column as {key} in {_section(part)}")
-    elif wrong := _wrong_type(key, column):
-        message = f"{table.table}.{name} is {column.type}: {wrong}"
-        yield _misfit("error", part, table, key, message, f"name another column as {key} in {_section(part)}")
+        values = {"column": name, "kind": column.generated, "version": catalogue.server_version // 10_000}
+        yield _misfit(rules.COLUMN_GENERATED, part, table, key, **values)
+    elif must := _wrong_type(key, column):
+        yield _misfit(rules.COLUMN_TYPE, part, table, key, column=name, type=column.type, must=must)
 
 
 def _wrong_type(key: str, column: Column) -> str | None:
@@ -103,14 +102,17 @@ def _wrong_type(key: str, column: Column) -> str | None:
 
 
 def _key(part: Part, table: AnyTable, actual: Table) -> Iterator[Misfit]:
-    """What is not unique tells rows apart wrongly; what contains a unique key is unique too."""
+    """What contains a unique key is unique too."""
     if not set(table.key) <= set(actual.by_name):
         return
+    named = ", ".join(table.key)
     if not any(set(unique) <= set(table.key) for unique in (actual.primary, *actual.unique) if unique):
-        columns = ", ".join(table.key)
-        message = f"nothing makes {columns} unique in {table.table}: different rows may be taken for one"
-        mend = f"name the primary key's columns ({', '.join(actual.key)}) as key" if actual.key else "add a primary key"
-        yield _misfit("warning", part, table, "key", message, f"{mend} in {_section(part)}" if actual.key else mend)
+        better = f"set key to [{', '.join(actual.key)}]" if actual.key else "add a primary key, and name it"
+        yield _misfit(rules.KEY, part, table, "key", named=named, better=better)
+    elif table.replica_identity == "default" and set(table.key) != set(actual.primary):
+        primary = ", ".join(actual.primary) or "it has none"
+        better = f"set key to [{primary}]" if actual.primary else 'set replica_identity to "full"'
+        yield _misfit(rules.KEY_OF_OLD, part, table, "key", named=named, primary=primary, better=better)
 
 
 def _references(part: Part, table: AnyTable, actual: Table, mapping: Mapping, catalogue: Catalogue) -> Iterator[Misfit]:
@@ -119,13 +121,12 @@ def _references(part: Part, table: AnyTable, actual: Table, mapping: Mapping, ca
         mine = actual.by_name.get(column)
         if there is None or mine is None:
             continue
+        values = {"column": column, "target": target.table}
         if len(target.key) > 1:
-            message = f"{table.table}.{column} is one column, and the key of {target.table} has {len(target.key)}"
-            yield _misfit("error", part, table, key, message, f"give {target.table} a key of one column")
+            wanted = f"{len(target.key)} columns"
+            yield _misfit(rules.REFERENCE, part, table, key, found="one column", wanted=wanted, **values)
         elif (its := there.by_name.get(target.key[0])) and mine.family != its.family:
-            message = f"{table.table}.{column} is {mine.type}, and the key of {target.table} is {its.type}"
-            mend = f"name the column that holds {target.table}.{its.name} as {key} in {_section(part)}"
-            yield _misfit("error", part, table, key, message, mend)
+            yield _misfit(rules.REFERENCE, part, table, key, found=mine.type, wanted=its.type, **values)
 
 
 def _pointers(table: AnyTable, mapping: Mapping) -> Iterator[tuple[str, str, AnyTable]]:
@@ -140,17 +141,15 @@ def _pointers(table: AnyTable, mapping: Mapping) -> Iterator[tuple[str, str, Any
         yield "owner", table.owner, mapping.user
 
 
-def _misfit(
-    severity: Literal["error", "warning"], part: Part, table: AnyTable, key: str, message: str, mend: str
-) -> Misfit:
-    return Misfit(severity=severity, part=part, occurrence=0, key=key, table=table.table, message=message, mend=mend)
+def _misfit(rule: Rule, part: Part, table: AnyTable, key: str, **values: Any) -> Misfit:
+    section = "[[source.other]]" if part == "other" else f"[source.{part}]"
+    places = {"table": table.table, "part": part, "key": key, "section": f"{section} of the mapping file", **values}
+    message, mend = rule.message.format(**places), rule.mend.format(**places)
+    return Misfit(rule=rule.name, part=part, occurrence=0, key=key, table=table.table, message=message, mend=mend)
 
 
-def _section(part: Part) -> str:
-    return "[[source.other]] in the mapping file" if part == "other" else f"[source.{part}] in the mapping file"
-
-
-def _nearest(name: str, present: Iterable[str]) -> str | None:
+def _nearest(name: str, present: Iterable[str]) -> str:
+    """ " (did you mean …?)", or "" where nothing is like it."""
     folded = {each.casefold(): each for each in present}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
-    return f"did you mean {folded[near[0]]}? Correct the mapping file" if near else None
+    return f" (did you mean {folded[near[0]]}?)" if near else ""

@@ -12,6 +12,13 @@ from clearsight.errors import ConfigurationError, SourceError, Unavailable
 from clearsight.mapping import Mapping
 from clearsight.proposal.catalogue import Catalogue
 from clearsight.proposal.misfits import misfits
+from clearsight.proposal.needs import (
+    audited,
+    full_identity,
+    publication_options,
+    stored_columns,
+    without_full_identity,
+)
 from clearsight.settings import SourceSettings, required
 from clearsight.tables import TableName
 from connectors.debezium.catalogue import read_catalogue
@@ -26,8 +33,8 @@ class Facts(NamedTuple):
     """The role is there already."""
     publication: bool = False
     """The publication is there already."""
-    partitions: tuple[TableName, ...] = ()
-    """The leaves of partitioned tables: PostgreSQL logs a row's identity as its leaf says."""
+    catalogue: Catalogue | None = None
+    """None where nobody looked at the tables: then leaves of partitioned ones are not known."""
     partitioned: bool = False
     stored_generated: bool = False
     """On PostgreSQL 18 or newer, a table with stored generated columns could not be updated any more unless they are
@@ -42,23 +49,23 @@ _BLIND = """-- Written without a look at the tables. Where one is partitioned or
 
 def facts(catalogue: Catalogue, mapping: Mapping) -> Facts:
     """Of a source that has neither role nor publication yet."""
-    tables = catalogue.chosen(mapping.tables())
+    tables = audited(mapping, catalogue)
     return Facts(
-        partitions=tuple(leaf for table in tables for leaf in table.partitions),
-        partitioned=any(table.kind == "partitioned" for table in tables),
-        stored_generated=catalogue.server_version >= 180_000 and any(table.generated("stored") for table in tables),
+        catalogue=catalogue,
+        partitioned=any(table.kind == "partitioned" for _, table in tables),
+        stored_generated=any(stored_columns(mapped, table, catalogue) for mapped, table in tables),
     )
 
 
 def preparation(
-    source: SourceSettings, tables: tuple[str, ...], database: str, has: Facts, password: str
+    source: SourceSettings, mapping: Mapping, database: str, has: Facts, password: str
 ) -> list[sql.Composed]:
     """The SQL that prepares a source, for its administrator; see `clearsight register --print-sql`.
 
     `password` is that of the connector's role, best as a SCRAM verifier: statements are logged by many servers.
     """
     role, publication = sql.Identifier(source.role), sql.Identifier(source.publication)
-    parsed = [TableName.parse(table) for table in tables]
+    parsed = [TableName.parse(table) for table in mapping.tables()]
     names = sql.SQL(", ").join(sql.Identifier(*table) for table in parsed)
     schemas = sql.SQL(", ").join(sql.Identifier(schema) for schema in sorted({table.schema for table in parsed}))
     return [
@@ -71,17 +78,14 @@ def preparation(
         *_publication(publication, names, has),
         *(
             sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(*table))
-            for table in (*parsed, *has.partitions)
+            for table in full_identity(mapping, has.catalogue)
         ),
     ]
 
 
 def _publication(publication: sql.Identifier, names: sql.Composed, has: Facts) -> list[sql.Composed]:
     """Before the replica identity: a table whose columns were not all published could not be updated in between."""
-    options = [
-        *(["publish_via_partition_root = true"] if has.partitioned else []),
-        *(["publish_generated_columns = stored"] if has.stored_generated else []),
-    ]
+    options = publication_options(has.partitioned, has.stored_generated)
     listed = sql.SQL("({})").format(sql.SQL(", ").join(sql.SQL(option) for option in options))
     if not has.publication:
         made = sql.SQL("CREATE PUBLICATION {} FOR TABLE {}").format(publication, names)
@@ -93,10 +97,10 @@ def _publication(publication: sql.Identifier, names: sql.Composed, has: Facts) -
 
 
 def preparation_text(
-    source: SourceSettings, tables: tuple[str, ...], has: Facts = UNKNOWN, database: str = "<database>"
+    source: SourceSettings, mapping: Mapping, has: Facts = UNKNOWN, database: str = "<database>"
 ) -> str:
     """The SQL as text, with a place for the password instead of it; it says so where the tables were not looked at."""
-    statements = preparation(source, tables, database, has, "<password>")
+    statements = preparation(source, mapping, database, has, "<password>")
     text = "".join(f"{statement.as_string()};\n" for statement in statements)
     return _BLIND + text if has is UNKNOWN else text
 
@@ -115,7 +119,7 @@ def prepare(source: SourceSettings, mapping: Mapping) -> None:
         )
         with connection.transaction():
             database, verifier = connection.info.dbname, _verifier(connection, source)
-            for statement in preparation(source, mapping.tables(), database, has, verifier):
+            for statement in preparation(source, mapping, database, has, verifier):
                 connection.execute(statement)
 
 
@@ -123,24 +127,12 @@ def check_source(source: SourceSettings, mapping: Mapping) -> None:
     """Check the source with the connector's own role. Raises as `prepare` does."""
     with connect(required(source.dsn, "source.dsn"), "CLEARSIGHT_SOURCE__DSN") as connection:
         catalogue = check(connection, mapping)
-    partial = without_full_identity(catalogue, mapping)
-    if partial:
+    for _, partial in without_full_identity(mapping, catalogue):
         raise SourceError(
-            f"{partial[0]} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
-            f"run ALTER TABLE {sql.Identifier(*partial[0]).as_string()} REPLICA IDENTITY FULL on the source, "
+            f"{partial} has not REPLICA IDENTITY FULL: what a row was before a change would be made up",
+            f"run ALTER TABLE {sql.Identifier(*partial).as_string()} REPLICA IDENTITY FULL on the source, "
             "or `clearsight register --prepare`",
         )
-
-
-def without_full_identity(catalogue: Catalogue, mapping: Mapping) -> list[TableName]:
-    """The mapped tables, and the partitions of them, whose deletes and updates would come without what was before,
-    though the mapping says nothing of it."""
-    found = []
-    full = tuple(table.table for _, table in mapping.parts() if table.replica_identity == "full")
-    for table in catalogue.chosen(full):
-        found += [] if table.full_identity else [table.name]
-        found += table.partial_partitions
-    return found
 
 
 def check(connection: Connection[Any], mapping: Mapping) -> Catalogue:
@@ -152,8 +144,7 @@ def check(connection: Connection[Any], mapping: Mapping) -> Catalogue:
             "run ALTER SYSTEM SET wal_level = logical on the source and restart it",
         )
     for misfit in misfits(mapping, catalogue):
-        if misfit.severity == "error":
-            raise SourceError(misfit.message, misfit.mend)
+        raise SourceError(misfit.message, misfit.mend)
     return catalogue
 
 

@@ -9,11 +9,12 @@ from psycopg import Connection
 from psycopg.rows import dict_row, tuple_row
 
 from clearsight.doctor.finding import Away
-from clearsight.doctor.source import Publication, Relation, Slot, SourceFacts
+from clearsight.doctor.source_facts import Publication, Rights, Slot, SourceFacts
 from clearsight.login import log_in
 from clearsight.mapping import Mapping
 from clearsight.settings import SourceSettings
 from clearsight.tables import TableName
+from connectors.debezium.catalogue import only_reading, read_catalogue
 
 _MB = 1024 * 1024
 
@@ -32,12 +33,8 @@ _EMIT: LiteralString = """
 SELECT oid::regprocedure::text AS name, has_function_privilege(oid, 'EXECUTE') AS allowed FROM pg_proc
  WHERE proname = 'pg_logical_emit_message' AND proargtypes[2] = 'text'::regtype
 """
-_RELATION: LiteralString = """
-SELECT c.oid, c.relkind = 'p' AS partitioned, row_security_active(c.oid) AS rows_hidden,
-       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-              ORDER BY a.attnum) AS columns,
-       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-              AND a.attgenerated = '' ORDER BY a.attnum) AS stored,
+_RIGHTS: LiteralString = """
+SELECT row_security_active(c.oid) AS rows_hidden,
        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               AND NOT (has_schema_privilege(c.relnamespace, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))
               ORDER BY a.attnum) AS unreadable,
@@ -45,20 +42,6 @@ SELECT c.oid, c.relkind = 'p' AS partitioned, row_security_active(c.oid) AS rows
               WHERE has_table_privilege(c.oid, w)) AS writable
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
-"""
-_UNIQUE: LiteralString = """
-SELECT ARRAY(SELECT a.attname::text FROM unnest((i.indkey::int2[])[0 : i.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, place)
-               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum ORDER BY k.place) AS columns
-  FROM pg_index i
- WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
- ORDER BY NOT i.indisprimary, i.indexrelid
-"""
-_IDENTITIES: LiteralString = """
-SELECT n.nspname, c.relname, c.relreplident::text AS identity
-  FROM pg_partition_tree(%s::oid::regclass) t JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE t.isleaf
-UNION SELECT n.nspname, c.relname, c.relreplident::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid = %s::oid AND c.relkind = 'r'
 """
 _PUBLICATION: LiteralString = """
 SELECT p.*, EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid) AS names_tables
@@ -77,11 +60,12 @@ def observe_source(dsn: str, source: SourceSettings, mapping: Mapping) -> Source
     connection = log_in(dsn)
     if isinstance(connection, Away):
         return connection
-    with connection:
+    with connection, only_reading(connection):
         return _facts(connection, source, mapping)
 
 
 def _facts(connection: Connection[Any], source: SourceSettings, mapping: Mapping) -> SourceFacts:
+    catalogue = read_catalogue(connection, {TableName.parse(table).schema for table in mapping.tables()})
     connection.row_factory = dict_row
     server = _one(connection, _SERVER)
     emit = _one(connection, _EMIT)
@@ -94,7 +78,8 @@ def _facts(connection: Connection[Any], source: SourceSettings, mapping: Mapping
         emit_function=emit["name"],
         keep_bytes=None if keep_mb is None or keep_mb < 0 else keep_mb * _MB,
         idle_timeout_s=server["idle_timeout_s"] or 0,
-        relations=_relations(connection, mapping),
+        catalogue=catalogue,
+        rights=_rights(connection, mapping),
         publication=_publication(connection, source.publication),
         slot=_slot(connection, source.slot),
     )
@@ -104,23 +89,14 @@ def _short(attribute: str) -> str:
     return {"SUPERUSER": "super"}.get(attribute, attribute.lower())
 
 
-def _relations(connection: Connection[Any], mapping: Mapping) -> dict[str, Relation]:
+def _rights(connection: Connection[Any], mapping: Mapping) -> dict[str, Rights]:
     found = {}
     for table in mapping.tables():
-        row = connection.execute(_RELATION, TableName.parse(table)).fetchone()
-        if row is None:
-            continue
-        leaves = connection.execute(_IDENTITIES, (row["oid"], row["oid"])).fetchall()
-        found[table] = Relation(
-            columns=tuple(row["columns"]),
-            stored=tuple(row["stored"]),
-            unique_keys=tuple(tuple(each["columns"]) for each in connection.execute(_UNIQUE, [row["oid"]])),
-            identities={str(TableName(each["nspname"], each["relname"])): each["identity"] for each in leaves},
-            unreadable=tuple(row["unreadable"]),
-            writable=tuple(row["writable"]),
-            rows_hidden=row["rows_hidden"],
-            partitioned=row["partitioned"],
-        )
+        row = connection.execute(_RIGHTS, TableName.parse(table)).fetchone()
+        if row is not None:
+            found[table] = Rights(
+                unreadable=tuple(row["unreadable"]), writable=tuple(row["writable"]), rows_hidden=row["rows_hidden"]
+            )
     return found
 
 
@@ -138,6 +114,8 @@ def _publication(connection: Connection[Any], name: str) -> Publication | None:
     return Publication(
         operations=frozenset(operation for operation, published in operations.items() if published),
         by_name=row["names_tables"] or not tables,
+        via_root=row["pubviaroot"],
+        stored=row.get("pubgencols") == "s",  # since PostgreSQL 18
         tables=tables,
         filters=filters,
     )

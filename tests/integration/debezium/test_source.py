@@ -90,7 +90,7 @@ def test_exactly_the_audited_tables_are_published_in_full(prepared: SourceSettin
 
 
 def test_the_printed_sql_keeps_the_password(prepared: SourceSettings) -> None:
-    text = source.preparation_text(prepared, MAPPING.tables())
+    text = source.preparation_text(prepared, MAPPING)
     assert "secret-word" not in text
     assert "REPLICA IDENTITY FULL" in text
     assert text.startswith("-- Written without a look at the tables.")

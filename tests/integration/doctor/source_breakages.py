@@ -42,22 +42,6 @@ def no_free_sender(world: World) -> Report:
         return world.examine("source", source={"slot": "absent"})
 
 
-@breaks("source.table-missing")
-def table_missing(world: World) -> Report:
-    table = '[[source.other]]\ntable = "forecast.absent"\nkey = ["id"]\n\n[[source.other]]'
-    return world.examine("source", mapping_file=world.mapping_file("[[source.other]]", table))
-
-
-@breaks("source.column-missing")
-def column_missing(world: World) -> Report:
-    return world.examine(mapping_file=world.mapping_file('node = "failed_node"', 'node = "broken node"'))
-
-
-@breaks("source.key")
-def key_not_unique(world: World) -> Report:
-    return world.examine(mapping_file=world.mapping_file('key = ["run_id", "node"]', 'key = ["run_id"]'))
-
-
 @breaks("source.role-replication")
 def no_replication(world: World) -> Report:
     with world.source("ALTER ROLE clearsight_cdc NOREPLICATION", "ALTER ROLE clearsight_cdc REPLICATION"):
@@ -134,20 +118,6 @@ def rows_left_out(world: World) -> Report:
     add = "ALTER PUBLICATION clearsight ADD TABLE forecast.runs"
     with world.source(f"{drop}; {add} WHERE (status = 'failed')", f"{drop}; {add}"):
         return world.examine()
-
-
-@breaks("source.publication-root")
-def partitions_published(world: World) -> Report:
-    make = (
-        "CREATE TABLE forecast.parted (id int PRIMARY KEY) PARTITION BY RANGE (id)",
-        "CREATE TABLE forecast.parted_1 PARTITION OF forecast.parted FOR VALUES FROM (0) TO (9)",
-        "ALTER TABLE forecast.parted_1 REPLICA IDENTITY FULL",
-        "GRANT SELECT ON forecast.parted TO clearsight_cdc",
-        "ALTER PUBLICATION clearsight ADD TABLE forecast.parted",
-    )
-    table = '[[source.other]]\ntable = "forecast.parted"\nkey = ["id"]\n\n[[source.other]]'
-    with world.source(";".join(make), "DROP TABLE forecast.parted"):
-        return world.examine("source", mapping_file=world.mapping_file("[[source.other]]", table))
 
 
 @breaks("source.replica-identity")

@@ -13,6 +13,7 @@ from tests.integration.doctor import (
     connect_breakages,
     edge_breakages,
     kafka_breakages,
+    mapping_breakages,
     report_breakages,
     source_breakages,
 )
@@ -20,7 +21,7 @@ from tests.integration.doctor.world import BREAKAGES, World
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-REGISTERED = (connect_breakages, edge_breakages, kafka_breakages, report_breakages, source_breakages)
+REGISTERED = (connect_breakages, edge_breakages, kafka_breakages, mapping_breakages, report_breakages, source_breakages)
 SECRETS = re.compile(r"secret-word|change-me")
 STATEMENT = re.compile(r"^(ALTER|CREATE|GRANT|REVOKE|SELECT) ")
 
@@ -50,6 +51,13 @@ def test_a_role_that_may_not_enter_the_schema(world: World) -> None:
     assert_only(report, "report.api-rights")
     assert "GRANT USAGE ON SCHEMA rpt" in report.findings[0].mend
     assert [each.finding.code for each in report.consequences] == ["api.not-ready"]
+
+
+def test_old_rows_that_the_mapping_does_not_ask_for_are_not_missed(world: World) -> None:
+    mapping = world.mapping_file('run = "run_id"\n', 'run = "run_id"\nreplica_identity = "default"\n')
+    with world.source(*(f"ALTER TABLE forecast.run_nodes REPLICA IDENTITY {what}" for what in ("DEFAULT", "FULL"))):
+        report = world.examine("source", mapping_file=mapping)
+    assert (report.findings, report.not_checked) == ([], [])
 
 
 def test_everything_was_mended(world: World) -> None:

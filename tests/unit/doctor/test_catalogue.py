@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from clearsight.doctor.catalogue import AREAS, CHECKS, KINDS, table
-from tests.integration.doctor import bare_source, test_doctor
+from tests.integration.doctor import bare_source
+from tests.integration.doctor.test_doctor import REGISTERED
+from tests.integration.doctor.world import BREAKAGES
 from tests.unit.doctor.test_recorded import RECORDED
 
 pytestmark = pytest.mark.unit
@@ -19,7 +21,8 @@ OF_THE_COMMAND = {"settings.invalid"}
 
 
 def test_every_finding_is_broken_by_a_test_and_no_other() -> None:
-    broken = [*test_doctor.BREAKAGES, *bare_source.BREAKAGES, *RECORDED, *OF_THE_COMMAND]
+    assert REGISTERED
+    broken = [*BREAKAGES, *bare_source.BREAKAGES, *RECORDED, *OF_THE_COMMAND]
     assert sorted(broken) == sorted(kind.code for kind in KINDS)
 
 

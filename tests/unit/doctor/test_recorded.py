@@ -15,26 +15,29 @@ import pytest
 from clearsight.cli.examination import run
 from clearsight.doctor import catalogue, connect, report, source
 from clearsight.doctor.finding import Examination
+from clearsight.doctor.source_facts import Publication, Rights, Slot, SourceFacts, Wanted
+from clearsight.doctor.source_publication import OPERATIONS
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.proposal.catalogue import Catalogue, Column, Table
+from clearsight.proposal.misfits import named_columns
+from clearsight.tables import TableName
 
 pytestmark = pytest.mark.unit
 
 MAPPING = load_mapping(DEFAULT_MAPPING)
-RELATIONS = {
-    table.table: source.Relation(
-        columns=columns,
-        stored=columns,
-        unique_keys=(table.key,),
-        identities={table.table: "f"},
-        unreadable=(),
-        writable=(),
-        rows_hidden=False,
-        partitioned=False,
+TABLES = tuple(
+    Table(
+        name=TableName.parse(table.table),
+        columns=tuple(
+            Column(name=name, type="t", family="time" if name.endswith("_at") else "text")
+            for name in dict.fromkeys(column for _, column in named_columns(table))
+        ),
+        primary=table.key,
+        full_identity=True,
     )
     for _, table in MAPPING.parts()
-    for columns in [tuple(dict.fromkeys(column for _, column in source.named_columns(table)))]
-}
-SOURCE = source.SourceFacts(
+)
+SOURCE = SourceFacts(
     version=18,
     wal_level="logical",
     database="source",
@@ -49,11 +52,17 @@ SOURCE = source.SourceFacts(
     senders=1,
     keep_bytes=4 << 30,
     idle_timeout_s=0,
-    relations=RELATIONS,
-    publication=source.Publication(
-        operations=frozenset(source.OPERATIONS), by_name=True, tables=dict.fromkeys(RELATIONS, ()), filters={}
+    catalogue=Catalogue(database="source", server_version=180_000, tables=TABLES),
+    rights={table: Rights(unreadable=(), writable=(), rows_hidden=False) for table in MAPPING.tables()},
+    publication=Publication(
+        operations=frozenset(OPERATIONS),
+        by_name=True,
+        via_root=False,
+        stored=False,
+        tables=dict.fromkeys(MAPPING.tables(), ()),
+        filters={},
     ),
-    slot=source.Slot(
+    slot=Slot(
         kind="logical",
         plugin="pgoutput",
         database="source",
@@ -84,7 +93,7 @@ REPORT = report.ReportFacts(
 def of_source(**changes: object) -> Examination:
     return source.judge(
         msgspec.structs.replace(SOURCE, **changes),
-        source.Wanted(MAPPING, "clearsight", "clearsight", "http://connect/connectors/c"),
+        Wanted(MAPPING, "clearsight", "clearsight", "http://connect/connectors/c"),
     )
 
 
