@@ -23,6 +23,8 @@ SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_tex
 OURS: dict[str, Any] = {
     name: service for name, service in SERVICES.items() if service["image"].startswith("clearsight-rca:")
 }
+ON_REQUEST = {"demo", "doctor"}
+"""Run by hand on the running system; `up` leaves them out."""
 PASSWORD = re.compile(r"\$\{(\w+)_PASSWORD:\?\}")
 SITE = Site(Path("/home"), {"kafka": 9092, "controller": 9093, "connect": 8083, "postgres": 5432}, {})
 
@@ -52,8 +54,8 @@ def test_versions() -> None:
 
 
 def test_parts() -> None:
-    assert set(SERVICES) == {part.name for part in all_parts()} | {"demo"}
-    assert SERVICES["demo"]["profiles"] == ["demo"]
+    assert set(SERVICES) == {part.name for part in all_parts()} | ON_REQUEST
+    assert all(SERVICES[name]["profiles"] == [name] for name in ON_REQUEST)
 
 
 def test_one_image_of_ours_is_built_once() -> None:
@@ -121,8 +123,21 @@ def test_each_container_has_the_passwords_that_it_needs() -> None:
         "worker": {"WRITER"},
         "api": {"API"},
         "demo": {"POSTGRES", "APPLICATION", "API"},
+        "doctor": {"CDC", "OWNER", "WRITER", "API"},
     }
     assert everybody == set(re.findall(r"^(\w+)_PASSWORD=$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_the_doctor_is_told_what_each_part_is_told() -> None:
+    """But not what only concerns that part's inside, nor the administrator's password, which it never uses."""
+    inside = {READY_VARIABLE, "CLEARSIGHT_API__ALLOW_UNAUTHENTICATED", "CLEARSIGHT_SOURCE__ADMIN_DSN"}
+    told = {
+        variable: value
+        for part in ("migrate", "register", "worker", "forwarder", "api")
+        for variable, value in SERVICES[part]["environment"].items()
+        if variable not in inside
+    }
+    assert SERVICES["doctor"]["environment"] == {**told, "CLEARSIGHT_API__HOST": "api"}
 
 
 def test_connect_is_told_the_password_by_its_environment() -> None:
@@ -136,13 +151,13 @@ def test_what_shall_end_is_tried_again_a_few_times_and_the_rest_for_ever() -> No
     once = {part.name for part in all_parts() if part.one_shot}
     assert {name for name, service in SERVICES.items() if service["restart"] == "on-failure:3"} == once
     assert {name for name, service in SERVICES.items() if service["restart"] == "unless-stopped"} == (
-        set(SERVICES) - once - {"demo"}
+        set(SERVICES) - once - ON_REQUEST
     )
 
 
 def test_what_stays_says_whether_it_does_its_work() -> None:
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {
-        "demo",
+        *ON_REQUEST,
         *(part.name for part in all_parts() if part.one_shot),
     }
 
