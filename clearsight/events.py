@@ -14,20 +14,20 @@ UNAVAILABLE = "__debezium_unavailable_value"
 """What Debezium writes for an unchanged TOAST value that the WAL does not hold: not a change."""
 
 
-class Coordinates(msgspec.Struct, frozen=True):
+class Coordinates(msgspec.Struct, frozen=True, gc=False):
     topic: str
     partition: int
     offset: int
 
 
-class TransactionKey(msgspec.Struct, frozen=True, order=True):
+class TransactionKey(msgspec.Struct, frozen=True, order=True, gc=False):
     """A source transaction: the 32-bit id can come again, the commit time with it cannot."""
 
     tx_id: int
     committed_us: int
 
 
-class RowChange(msgspec.Struct, frozen=True, kw_only=True):
+class RowChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An insert (c), update (u), delete (d) or truncate (t) of an audited table. Ids are text."""
 
     at: Coordinates
@@ -56,7 +56,7 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row as a snapshot saw it (op r): evidence of state, not a change. No LSN or time of it is to be trusted."""
 
     at: Coordinates
@@ -74,7 +74,7 @@ class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
+class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The application's context message of one transaction."""
 
     at: Coordinates
@@ -85,7 +85,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     use_case: str | None
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A context message outside a transaction: it survives a rollback, so it tells of work whose rows may never come.
     Its time is that of the transaction before it in the log."""
 
@@ -96,7 +96,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     scenario_id: str | None
 
 
-class StreamPosition(msgspec.Struct, frozen=True, kw_only=True):
+class StreamPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A heartbeat or the end of a transaction: how far the source's stream has come."""
 
     at: Coordinates
@@ -105,7 +105,7 @@ class StreamPosition(msgspec.Struct, frozen=True, kw_only=True):
     commit_lsn: int
 
 
-class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: Coordinates
     event_id: UUID
     occurred_us: int
@@ -114,19 +114,19 @@ class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
 
 
-class ForwarderProgress(msgspec.Struct, frozen=True, kw_only=True):
+class ForwarderProgress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: Coordinates
     state: ForwarderState
 
 
-class Passed(msgspec.Struct, frozen=True, kw_only=True):
+class Passed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that says nothing of its own: a tombstone, a transaction's begin, another application's message."""
 
     at: Coordinates
     why: str
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+class Rejected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that could not be decoded: it becomes a dead letter."""
 
     at: Coordinates

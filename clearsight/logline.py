@@ -14,7 +14,7 @@ CorrelationSource = Literal["field", "pattern", "inherited", "trace", "none"]
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 
-class LogError(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogError(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     type: str | None = None
     message: str | None = None
     stack: str | None = None
@@ -22,7 +22,7 @@ class LogError(msgspec.Struct, frozen=True, omit_defaults=True):
     """Hash of the error type and the frames (file and function, without line numbers)."""
 
 
-class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     event_id: str
     """CloudWatch's own 56-digit id."""
     event_time: int

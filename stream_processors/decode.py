@@ -50,7 +50,7 @@ MAX_ID_CHARS = 512
 """Ids stand in unique indexes."""
 
 
-class _Source(msgspec.Struct):
+class _Source(msgspec.Struct, gc=False):
     ts_ms: int
     lsn: int | None = None
     txId: int | None = None
@@ -61,17 +61,17 @@ class _Source(msgspec.Struct):
     snapshot: str | bool | None = None
 
 
-class _Transaction(msgspec.Struct):
+class _Transaction(msgspec.Struct, gc=False):
     id: str | None = None
     total_order: int = 0
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, gc=False):
     prefix: str
     content: str = ""
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, gc=False):
     """Debezium's data change event; `payload` where it came with its schema."""
 
     op: str | None = None
@@ -83,7 +83,7 @@ class _Envelope(msgspec.Struct):
     payload: msgspec.Raw = msgspec.Raw()
 
 
-class _TransactionEnd(msgspec.Struct):
+class _TransactionEnd(msgspec.Struct, gc=False):
     status: str
     id: str
     ts_ms: int

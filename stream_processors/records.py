@@ -7,7 +7,7 @@ import msgspec
 from clearsight.events import Coordinates
 
 
-class RawRecord(msgspec.Struct, frozen=True):
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """Bytes and coordinates; `appended_ms` is the broker's append time, epoch milliseconds."""
 
     topic: str
