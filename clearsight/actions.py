@@ -13,6 +13,8 @@ _INPUT_TEXTS = {
     "u": ("input.changed", "{place}: {old} → {new}"),
     "d": ("input.removed", "{place} (was {old})"),
 }
+_WITHOUT_OLD = _INPUT_TEXTS | {"u": ("input.changed", "{place} → {new}"), "d": ("input.removed", "{place}")}
+"""Where the source does not tell what a row held before."""
 
 
 class Action(NamedTuple):
@@ -88,6 +90,6 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
     if change.op == "u" and change.before is not None and old == new:
         return None
     place = ".".join([str(part) for part in (change.node, name) if part is not None]) or change.row_key
-    verb, label = _INPUT_TEXTS[change.op]
+    verb, label = _INPUT_TEXTS[change.op] if table.replica_identity == "full" else _WITHOUT_OLD[change.op]
     details = {"label": label.format(place=place, old=old, new=new), "name": name, "old": old, "new": new}
     return Action(verb, details)

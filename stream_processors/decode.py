@@ -84,9 +84,12 @@ class _Envelope(msgspec.Struct, gc=False):
 
 
 class _TransactionEnd(msgspec.Struct, gc=False):
-    status: str
-    id: str
-    ts_ms: int
+    """The end of a transaction; `payload` where it came with its schema."""
+
+    status: str | None = None
+    id: str = ""
+    ts_ms: int = 0
+    payload: msgspec.Raw = msgspec.Raw()
 
 
 class _Undecodable(Exception):
@@ -250,6 +253,10 @@ class Decoder:
 
     def _end(self, record: RawRecord, value: bytes) -> Event:
         marker = self._transaction.decode(value)
+        if len(marker.payload):
+            marker = self._transaction.decode(marker.payload)
+        if marker.status is None:
+            raise _Undecodable("not a transaction's begin or end: it has no status")
         if marker.status != "END":
             return Passed(at=record.at, why=f"transaction {marker.status}")
         lsn = marker.id.partition(":")[2]

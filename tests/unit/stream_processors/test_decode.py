@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.debezium import NAMES, T0_US, Transaction, log_line, partitioned
 
+from clearsight.actions import action_of
 from clearsight.events import (
     Attempt,
     Context,
@@ -122,6 +123,10 @@ def test_a_snapshot_row_is_evidence_not_a_change() -> None:
 
 def test_records_with_their_schema_are_opened() -> None:
     assert isinstance(decode_value({"schema": {}, "payload": change_value()}), RowChange)
+    end = {"schema": {}, "payload": {"status": "END", "id": "7:900", "ts_ms": T0_US // 1000}}
+    position = decode_value(end, NAMES.transaction)
+    assert isinstance(position, StreamPosition)
+    assert position.position == 900
 
 
 def test_without_a_commit_before_it_a_change_is_first() -> None:
@@ -164,6 +169,7 @@ def message(prefix: str, content: Any, **source: Any) -> dict[str, Any]:
         (message("clearsight", base64.b64encode(b"{}").decode()), NAMES.message, "correlation_id"),
         (message("clearsight", base64.b64encode(b'{"correlation_id":[1]}').decode()), NAMES.message, "neither text"),
         ({"status": "END", "id": "x", "ts_ms": 1}, NAMES.transaction, "not txId:lsn"),
+        ({"id": "7:900"}, NAMES.transaction, "no status"),
         ({"event_id": "1"}, NAMES.logs, "missing"),
         ("\x00", NAMES.logs, "NUL"),
         ("\\\x00", NAMES.logs, "NUL"),
@@ -255,6 +261,16 @@ def test_without_full_replica_identity_nothing_is_read_from_made_up_values() -> 
         {"id": "o1"},
         '{"id":"o1"}',
     )
+
+
+def test_what_an_input_held_before_is_not_told_where_nobody_knows() -> None:
+    after = {"id": "o1", "application_id": 5, "amount": "7.00"}
+    value = change_value(op="u", before=None, after=after, source__schema="loan", source__table="offer")
+    change = foreign(value, NAMES.change("loan.offer"))
+    assert isinstance(change, RowChange)
+    action = action_of(change)
+    assert action is not None
+    assert action.details["label"] == "o1 → 7.00"
 
 
 topics = st.sampled_from(NAMES.consumed(load_mapping(DEFAULT_MAPPING).tables()))
