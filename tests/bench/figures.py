@@ -75,8 +75,9 @@ def in_markdown(flat: dict[str, Any], when: str) -> str:
     """A row below its heading; one figure a line where they are too many for a row."""
     if len(flat) > WIDEST:
         rows = [("figure", when), *((label, shown(value)) for label, value in flat.items())]
-        return "\n".join(f"| {label} | {value} |" for label, value in rows)
-    return f"| when | {' | '.join(flat)} |\n| {when} | {' | '.join(map(shown, flat.values()))} |"
+        head, *rest = [f"| {label} | {value} |" for label, value in rows]
+        return "\n".join([head, "|---|---|", *rest])
+    return f"| when | {' | '.join(flat)} |\n|{'---|' * (len(flat) + 1)}\n| {when} | {' | '.join(map(shown, flat.values()))} |"
 
 
 def flattened(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_nested_figures_are_named_by_their_way() -> None:
 
 def test_a_row_of_figures_in_markdown() -> None:
     shown = figures.in_markdown({"rate": 1500, "ratio": None}, "2026-11-23")
-    assert shown == "| when | rate | ratio |\n| 2026-11-23 | 1,500 | – |"
+    assert shown == "| when | rate | ratio |\n|---|---|---|\n| 2026-11-23 | 1,500 | – |"
 
 
 def test_many_figures_stand_below_each_other() -> None:
