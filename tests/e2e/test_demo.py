@@ -137,6 +137,12 @@ def test_the_audit_topic_has_every_event(product: Product, figures: Any) -> None
     assert (missing, stale) == (set(), set())
 
 
+def test_the_doctor_finds_nothing_wrong(product: Product, figures: Any) -> None:
+    """After all that was killed, and with every dead letter, gap and warning counted."""
+    found = json.loads(product.run("doctor", "--strict", "--json"))
+    assert (found["findings"], found["consequences"], found["not_checked"]) == ([], [], [])
+
+
 def test_down_leaves_nothing(product: Product, figures: Any) -> None:
     endpoints = [found["endpoint"] for found in product.status()["parts"] if found["endpoint"]]
     product.run("down", "--purge")
