@@ -32,6 +32,9 @@ class _Audited(NamedTuple):
 
 def judge_publication(found: Examination, facts: SourceFacts, wanted: Wanted) -> None:
     tables, values = _tables(facts, wanted), _values(facts, wanted)
+    if not tables:
+        found.leave("none of the mapped tables is there", ("publication", "replica identity"))
+        return
     publication = facts.publication
     if publication is None:
         found.find(kinds.PUBLICATION, **values)

@@ -131,6 +131,14 @@ def test_nothing_where_nothing_is_wrong(judged: Callable[[], Examination]) -> No
     assert judged().kinds == []
 
 
+def test_without_any_mapped_table_nothing_is_said_of_the_publication() -> None:
+    """Else the advice would be to publish none."""
+    nothing = Catalogue(database="source", server_version=180_000, tables=())
+    found = of_source(catalogue=nothing, rights={}, publication=None)
+    assert {finding.code for _, finding in found.kinds} == {"source.table-missing"}
+    assert set(found.left) == {"publication", "replica identity"}
+
+
 def test_an_area_that_hangs_is_left_behind() -> None:
     forever = threading.Event()
 
