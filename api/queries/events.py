@@ -143,6 +143,4 @@ def position(order: Order) -> Tuple:
 
 def correlation_key(correlation_id: str) -> ScalarSelect[int]:
     """What facts are looked up by."""
-    return (
-        select(correlation.c.correlation_key).where(correlation.c.correlation_id == correlation_id).scalar_subquery()
-    )
+    return select(correlation.c.correlation_key).where(correlation.c.correlation_id == correlation_id).scalar_subquery()
