@@ -5,6 +5,7 @@ Ends with 0 where everything was as it must be, else with 1, the reason, and the
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -67,6 +68,13 @@ def _answers(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(2)
         return probe.connect_ex((address, port)) == 0
+
+
+def the_doctor_finds_nothing_wrong(system: System) -> None:
+    """The documented command: it has every setting and login that it needs, so nothing is left unexamined either."""
+    found = json.loads(system.docker("compose", "run", "--rm", "--no-TTY", "doctor", "--strict", "--json"))
+    wrong = [each for kind in ("findings", "consequences", "not_checked") for each in found[kind]]
+    expect(found["checked"] and not wrong, f"the doctor says {wrong}")
 
 
 def killed_under_traffic(system: System) -> None:
@@ -135,6 +143,7 @@ STEPS: tuple[Callable[[System], None], ...] = (
     comes_up,
     nobody_is_root,
     only_the_loopback_is_listened_on,
+    the_doctor_finds_nothing_wrong,
     killed_under_traffic,
     killed_at_rest,
     a_wrong_password_is_named,

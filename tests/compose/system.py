@@ -76,7 +76,7 @@ class System:
         done = subprocess.run(
             [compose_up.DOCKER, *arguments], capture_output=True, text=True, timeout=limit_s, check=False, cwd=ROOT
         )
-        expect(done.returncode == 0, f"docker {' '.join(arguments[:3])}: {done.stderr.strip()[-2000:]}")
+        expect(done.returncode == 0, f"docker {' '.join(arguments[:3])}: {(done.stdout + done.stderr).strip()[-2000:]}")
         return done.stdout
 
     def demo(self, seconds: float, rate: float) -> Demonstration:
