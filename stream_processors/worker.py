@@ -198,9 +198,11 @@ def away(error: Exception) -> bool:
 def connector(settings: Settings) -> Callable[[], Connection[Any]]:
     """Opens connections of clearsight_writer whose transactions cannot hang: a frozen worker must not block the next."""
     dsn = required(settings.report.writer_dsn, "report.writer_dsn")
+    # Every statement looks up the keys of a batch. Plans are kept, and one made while a table was small would read all of it.
     options = (
         "-c timezone=UTC -c idle_in_transaction_session_timeout=15s"
         " -c synchronous_commit=on -c application_name=clearsight-worker"
+        " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     )
 
     def connect() -> Connection[Any]:
