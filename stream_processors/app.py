@@ -154,7 +154,7 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
 
 
 def _collect_rarely() -> None:
-    """A batch is thousands of objects without cycles, freed by their counts: looking for cycles cost a quarter of its time."""
+    """A batch is thousands of objects without cycles, freed by their counts: looking for cycles cost a quarter of Python's."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 
