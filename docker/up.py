@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCKER = shutil.which("docker") or "docker"
 RESTART_LIMIT = 5
 """A container may come too early and start again; one that does so this often while it is watched, never comes."""
+LOOKS = 5
 LOOK_EVERY_S = 1.0
 COMMAND_LIMIT_S = 60.0
 SHOWN_LINES = 15
@@ -125,9 +126,19 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
-def containers() -> list[Container]:
-    ids = docker("compose", "ps", "--all", "--quiet").split()
-    return sorted(map(container, json.loads(docker("inspect", *ids))), key=lambda one: one.name) if ids else []
+def containers(ask: Callable[..., str] = docker, wait: Callable[[float], None] = time.sleep) -> list[Container]:
+    """Compose's containers by name. One that Compose replaces between both questions is asked for again."""
+    for looks_left in reversed(range(LOOKS)):
+        ids = ask("compose", "ps", "--all", "--quiet").split()
+        try:
+            inspected = json.loads(ask("inspect", *ids)) if ids else []
+        except Refused as refused:
+            if looks_left == 0 or "No such object" not in str(refused):
+                raise
+            wait(LOOK_EVERY_S)
+        else:
+            return sorted(map(container, inspected), key=lambda one: one.name)
+    raise AssertionError("unreachable: the last look returns or raises")
 
 
 def last_lines(one: Container) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from dataclasses import replace
@@ -119,3 +120,28 @@ def test_an_env_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("mine")
     with pytest.raises(FileExistsError):
         up.write_env(tmp_path / ".env")
+
+
+class Engine:
+    """Answers as Docker does; the first `gone` looks meet a container that Compose has just replaced."""
+
+    def __init__(self, gone: int) -> None:
+        self.gone = gone
+
+    def __call__(self, command: str, *_: str) -> str:
+        if command == "compose":
+            return "c1\n"
+        self.gone -= 1
+        if self.gone >= 0:
+            raise up.Refused("Error: No such object: c1")
+        return json.dumps([inspected()])
+
+
+def test_a_container_that_compose_replaces_is_asked_for_again() -> None:
+    (found,) = up.containers(Engine(gone=2), lambda _: None)
+    assert found.id == "c1"
+
+
+def test_a_container_that_stays_away_is_said() -> None:
+    with pytest.raises(up.Refused, match="No such object"):
+        up.containers(Engine(gone=99), lambda _: None)
