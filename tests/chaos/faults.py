@@ -1,0 +1,150 @@
+"""The faults. Each does its harm, returns, and leaves mending to the stack; a frozen part is thawed before it returns."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+import httpx
+import psutil
+import psycopg
+from bench.ground import Ground
+from chaos.crew import Crew
+
+from clearsight.errors import StackError
+from clearsight.stack.state import REPORT_DATABASE, SOURCE_DATABASE
+
+SESSION_TIMEOUT_S = 6.0
+"""The shortest that Kafka allows: a frozen worker is replaced after it."""
+
+CREW_LIMIT = 2
+BROKER_FROZEN_S = 8.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    ground: Ground
+    crew: Crew
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    target: str
+    """Two faults on one target do not overlap."""
+    strike: Callable[[Scene, Random], None]
+
+
+def _kill(part: str, how: signal.Signals = signal.SIGKILL) -> Callable[[Scene, Random], None]:
+    def strike(scene: Scene, random: Random) -> None:
+        process = scene.ground.process(part)
+        process.send_signal(how)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(10)
+
+    return strike
+
+
+def _freeze(scene: Scene, part: str, seconds: float) -> None:
+    process = scene.ground.process(part)
+    process.suspend()
+    try:
+        time.sleep(seconds)
+    finally:
+        process.resume()
+
+
+def _freeze_owner(scene: Scene, random: Random) -> None:
+    """Somebody is there to take over; the frozen one wakes up in the middle of what it did."""
+    if not scene.crew.members:
+        scene.crew.hire()
+    _freeze(scene, "worker", SESSION_TIMEOUT_S * random.uniform(1.3, 2.0))
+
+
+def _freeze_broker(scene: Scene, random: Random) -> None:
+    """Delivery reports and polls hang: the publisher is cut off in mid-batch."""
+    _freeze(scene, "kafka", random.uniform(0.5, 1.0) * BROKER_FROZEN_S)
+
+
+def _change_crew(scene: Scene, random: Random) -> None:
+    members = len(scene.crew.members)
+    if members == 0 or (members < CREW_LIMIT and random.random() < 0.5):
+        scene.crew.hire()
+    else:
+        scene.crew.dismiss(random.choice([signal.SIGTERM, signal.SIGKILL]))
+
+
+def _restart_connector(scene: Scene, random: Random) -> None:
+    connect = scene.ground.settings.connect
+    url = f"{connect.url}/connectors/{connect.connector_name}/restart"
+    with suppress(httpx.HTTPError):  # Connect may be waiting for a broker that is away
+        httpx.post(url, params={"includeTasks": True, "onlyFailed": False}, timeout=10.0, trust_env=False)
+
+
+def _cut(database: str, who: str) -> Callable[[Scene, Random], None]:
+    """End sessions in the middle of whatever they do."""
+
+    def strike(scene: Scene, random: Random) -> None:
+        with suppress(psycopg.OperationalError), scene.ground.administrator(database) as connection:
+            connection.execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {who}".encode()
+            )
+
+    return strike
+
+
+FAULTS = (
+    Fault("worker killed", "worker", _kill("worker")),
+    Fault("worker frozen past its session", "worker", _freeze_owner),
+    Fault("a worker joins or leaves", "crew", _change_crew),
+    Fault(
+        "worker's database sessions cut", "postgres", _cut(REPORT_DATABASE, "application_name = 'clearsight-worker'")
+    ),
+    Fault("forwarder killed", "forwarder", _kill("forwarder")),
+    Fault("Connect killed, offsets not committed", "connect", _kill("connect")),
+    Fault("connector and task restarted", "connect", _restart_connector),
+    Fault("replication session cut", "postgres", _cut(SOURCE_DATABASE, "backend_type = 'walsender'")),
+    Fault("PostgreSQL stopped at once", "postgres", _kill("postgres", signal.SIGQUIT)),
+    Fault("PostgreSQL killed", "postgres", _kill("postgres")),
+    Fault("Kafka killed", "kafka", _kill("kafka")),
+    Fault("Kafka frozen, publisher cut off", "kafka", _freeze_broker),
+)
+
+
+@dataclass(frozen=True)
+class Blow:
+    """One fault of a volley, and when after the volley's begin."""
+
+    fault: Fault
+    after_s: float
+    seed: int
+
+
+def drawn(count: int, random: Random) -> list[list[Blow]]:
+    """So many faults, in volleys of up to three that overlap; every kind comes once before one comes again."""
+    deck: list[Fault] = []
+    volleys: list[list[Blow]] = []
+    while count:
+        size = min(count, random.choice([1, 1, 2, 3]))
+        volley: list[Blow] = []
+        while len(volley) < size:
+            deck = deck or random.sample(FAULTS, len(FAULTS))
+            fault = deck.pop()
+            if fault.target in {blow.fault.target for blow in volley}:
+                deck.insert(0, fault)
+                break
+            volley.append(Blow(fault, random.uniform(0, 3) if volley else 0.0, random.getrandbits(32)))
+        volleys.append(volley)
+        count -= len(volley)
+    return volleys
+
+
+def strike(scene: Scene, blow: Blow) -> None:
+    """A part that another fault of the volley took down already cannot be hit again."""
+    time.sleep(blow.after_s)
+    with suppress(StackError, psutil.NoSuchProcess):
+        blow.fault.strike(scene, Random(blow.seed))

@@ -1,0 +1,131 @@
+"""Random faults under load, and what they did to the facts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from bench.ground import Ground, ground
+from chaos import recovery
+from chaos.crew import Crew
+from chaos.evidence import Evidence
+from chaos.faults import SESSION_TIMEOUT_S, Blow, Scene, drawn, strike
+from chaos.load import Load
+from chaos.verdict import Verdict, judge
+
+from clearsight.demo.landed import Landed, Reporting, wait_until_landed
+from clearsight.demo.pace import Pace
+from clearsight.demo.seeds import Seeds
+from clearsight.demo.session import open_session
+from clearsight.errors import LandingError
+from clearsight.settings import required
+
+LANDING_LIMIT_S = 60.0
+OUTBOX_LIMIT_S = 30.0
+BETWEEN_S = (0.5, 3.0)
+"""How long it goes well between two volleys."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    faults: int
+    seed: int
+    rate_per_s: float
+    limit_s: float
+    """Of all faults together: a hang is a failure."""
+    home: Path
+
+    @property
+    def repeat(self) -> str:
+        """The command that draws the same faults."""
+        return f"make chaos FAULTS={self.faults} SEED={self.seed}"
+
+
+@dataclass(frozen=True)
+class Hit:
+    fault: str
+    recovery_s: float
+    """From the fault until everything was back and what was committed then had landed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    hits: list[Hit]
+    verdict: Verdict
+    seconds: float
+
+
+def undergo(plan: Plan, say: Say) -> Outcome:
+    """Raises LandingError where something does not come back."""
+    os.environ["CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS"] = str(int(SESSION_TIMEOUT_S * 1000))
+    began_s = time.monotonic()
+    with ground(plan.home) as stack, _crew(stack) as crew:
+        evidence = Evidence(stack)
+        seeds = Seeds(plan.seed, evidence.truth.claim_round(plan.seed))
+        with open_session(stack.settings, connections=4) as session:
+            load = Load(session.application, seeds, Pace(plan.rate_per_s, time.monotonic()))
+            load.start()
+            try:
+                hits = _volleys(Scene(stack, crew), evidence, plan, say)
+            finally:
+                load.stop()
+        _await_landing(stack, evidence, say)
+        say("comparing with the ledger")
+        verdict = judge(evidence.ledger(), evidence.facts())
+    return Outcome(hits, verdict, time.monotonic() - began_s)
+
+
+@contextmanager
+def _crew(stack: Ground) -> Iterator[Crew]:
+    crew = Crew(stack.stack.home)
+    try:
+        yield crew
+    finally:
+        crew.disband()
+
+
+def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> list[Hit]:
+    random = Random(plan.seed)
+    give_up_s = time.monotonic() + plan.limit_s
+    hits: list[Hit] = []
+    recovery.recover(scene.ground, evidence, say, recovery.LIMIT_S)
+    for volley in drawn(plan.faults, random):
+        time.sleep(random.uniform(*BETWEEN_S))
+        words = f"{len(hits)} of {plan.faults} faults; {', '.join(blow.fault.name for blow in volley)}"
+        left_s = give_up_s - time.monotonic()
+        if left_s <= 0:
+            raise LandingError(f"only {words} within {plan.limit_s / 60:.0f} minutes", "give it more --minutes")
+        say(words)
+        hits += _volley(scene, evidence, volley, lambda more, words=words: say(f"{words}; {more}"), left_s)
+    return hits
+
+
+def _volley(scene: Scene, evidence: Evidence, volley: list[Blow], say: Say, left_s: float) -> list[Hit]:
+    began_s = time.monotonic()
+    with ThreadPoolExecutor(len(volley)) as pool:
+        list(pool.map(lambda blow: strike(scene, blow), volley))
+    recovery.recover(scene.ground, evidence, say, min(recovery.LIMIT_S, left_s))
+    ended_s = time.monotonic()
+    return [Hit(blow.fault.name, ended_s - began_s - blow.after_s) for blow in volley]
+
+
+def _await_landing(stack: Ground, evidence: Evidence, say: Say) -> None:
+    """Until everything has landed or nothing more comes: what is missing then, the verdict tells."""
+    reporting = Reporting(required(stack.settings.report.api_dsn, "report.api_dsn"))
+
+    def progress(landed: Landed) -> None:
+        say(f"{landed.lost:,} events have not landed")
+
+    wait_until_landed(evidence.truth, reporting, evidence.since, LANDING_LIMIT_S, progress)
+    give_up_s = time.monotonic() + OUTBOX_LIMIT_S
+    while (waiting := evidence.still_waiting()) and time.monotonic() < give_up_s:
+        say(f"{waiting:,} amendments are not published")
+        time.sleep(0.2)

@@ -1,0 +1,71 @@
+"""Waits until everything is back: every part runs, the connector works, and what is committed now lands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+from bench.ground import Ground
+from chaos.evidence import Evidence
+
+from clearsight.errors import ClearSightError, LandingError, StackError, Unavailable
+
+LIMIT_S = 150.0
+POLL_S = 0.3
+
+
+def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limit_s: float) -> None:
+    """Start what died, as whoever runs the stack would. Raises LandingError with what is not back after the limit."""
+    give_up_s = time.monotonic() + limit_s
+    target: tuple[int | None, str | None] | None = None
+    while True:
+        missing = _missing_parts(ground)
+        if not missing:
+            try:
+                target = target or (evidence.newest_change(), evidence.newest_line())
+                missing = _not_landed(evidence, target)
+            except (psycopg.OperationalError, Unavailable) as error:
+                missing = [f"a database: {_first_line(error)}"]
+        if not missing:
+            return
+        if time.monotonic() > give_up_s:
+            raise LandingError(f"not back after {limit_s:.0f} s: {', '.join(missing)}", "see the logs of these parts")
+        say(f"waiting for {', '.join(missing)}")
+        time.sleep(POLL_S)
+
+
+def _missing_parts(ground: Ground) -> list[str]:
+    try:
+        ground.stack.up()
+    except StackError as error:
+        return [error.message.splitlines()[0]]
+    dead = [f"{part.name} ({part.state})" for part in ground.stack.status() if part.state not in ("running", "done")]
+    return dead or _connector(ground)
+
+
+def _connector(ground: Ground) -> list[str]:
+    connect = ground.settings.connect
+    try:
+        answer = httpx.get(f"{connect.url}/connectors/{connect.connector_name}/status", timeout=5.0, trust_env=False)
+        found: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        return [f"Kafka Connect ({type(error).__name__})"]
+    states = [found.get("connector", {}).get("state"), *(task["state"] for task in found.get("tasks", []))]
+    return [] if states == ["RUNNING", "RUNNING"] else [f"connector and task ({states})"]
+
+
+def _not_landed(evidence: Evidence, target: tuple[int | None, str | None]) -> list[str]:
+    change, line = evidence.has_landed(*target)
+    return [
+        *([] if change else [f"changes (transaction {target[0]} has not landed)"]),
+        *([] if line else [f"log lines ({target[1]} has not landed)"]),
+    ]
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ClearSightError):
+        return error.message
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
