@@ -42,12 +42,13 @@ class Worker:
     What has landed is published and committed by a thread of its own, in order, while the next batch lands.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, connect: Callable[[], Connection[Any]] | None = None) -> None:
+        """`connect` opens connections to the reporting database; as it is, those of `connector`."""
         names = TopicNames(settings.kafka.topic_prefix)
         self._settings = settings
         self._names = names
         self._mapping = settings.mapping
-        self._connect = connector(settings)
+        self._connect = connect or connector(settings)
         ownership = Ownership(f"{socket.gethostname()}:{os.getpid()}")
         self._landing = Landing(self._connect, self._mapping, names, ownership)
         self._decode: Callable[[RawRecord], Event] = Decoder(self._mapping, names)

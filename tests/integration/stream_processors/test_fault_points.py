@@ -1,0 +1,170 @@
+"""A worker that dies between any two steps of a batch leaves what the next one makes whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from kit.debezium import NAMES
+from kit.dying_worker import DIED, STEPS
+from kit.reporting import Facts, Reporting
+from kit.story import Record, tell
+
+from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.stack import state
+from clearsight.stack.supervisor import Stack
+from clearsight.topics import TopicNames, topics
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+MAPPING = load_mapping(DEFAULT_MAPPING)
+LIMIT_S = 90
+AT_ONCE = 3
+STORY = tell()
+EARLY = [record for record in STORY[: len(STORY) // 2] if record[0] != NAMES.message]
+LATE = [record for record in STORY if record not in EARLY]
+"""With all contexts: what landed early is amended by them, in the batch that also lands something new."""
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    stack = Stack(tmp_path_factory.mktemp("kafka") / "home")
+    try:
+        stack.up(["kafka"])
+        yield state.load(stack.home).settings["kafka"]["bootstrap_servers"]
+    finally:
+        stack.down(purge=True)
+
+
+@dataclass
+class Site:
+    """Topics, a consumer group and a reporting database for one step's death."""
+
+    names: TopicNames
+    servers: str
+    database: Any
+
+    def write(self, records: list[Record]) -> None:
+        producer = Producer({"bootstrap.servers": self.servers})
+        for topic, key, value in records:
+            producer.produce(topic.replace(NAMES.prefix, self.names.prefix, 1), value, key, partition=0)
+        assert producer.flush(LIMIT_S) == 0
+
+    def work(self, *step: str) -> int:
+        """Run a worker to its end; its exit code."""
+        environment = {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS": self.servers,
+            "CLEARSIGHT_KAFKA__TOPIC_PREFIX": self.names.prefix,
+            "CLEARSIGHT_REPORT__WRITER_DSN": self.database.writer_dsn,
+            "CLEARSIGHT_WORKER__GROUP_ID": self.names.prefix,
+            "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS": "6000",
+            "CLEARSIGHT_WORKER__DEADLINE_S": "1e9",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "kit.dying_worker", *step],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert done.returncode in (0, DIED), done.stderr
+        return done.returncode
+
+    def facts(self) -> Facts:
+        reporting = Reporting(self.database.owner_dsn, self.database.writer_dsn, MAPPING, self.names)
+        try:
+            reporting.settle()
+            return reporting.facts()
+        finally:
+            reporting.close()
+
+    def revisions(self) -> dict[str, int]:
+        reporting = Reporting(self.database.owner_dsn, self.database.writer_dsn, MAPPING, self.names)
+        try:
+            rows = reporting.rows(
+                "SELECT event_id::text, revision FROM rpt.fact_row_change"
+                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
+                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_scenario_state_change"
+            )
+            return dict(rows)  # type: ignore[arg-type]
+        finally:
+            reporting.close()
+
+    def published(self) -> dict[str, int]:
+        """Event id → the highest revision in the audit topic."""
+        found: dict[str, int] = {}
+        for value in _read(self.servers, self.names.audit):
+            event = json.loads(value)
+            found[event["event_id"]] = max(event["revision"], found.get(event["event_id"], 0))
+        return found
+
+
+def _read(servers: str, topic: str) -> Iterator[bytes]:
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
+    try:
+        for number in consumer.list_topics(topic, timeout=LIMIT_S).topics[topic].partitions:
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=LIMIT_S)
+            consumer.assign([TopicPartition(topic, number, 0)])
+            read = 0
+            while read < end:
+                message = consumer.poll(LIMIT_S)
+                assert message is not None
+                assert not message.error()
+                read = (message.offset() or 0) + 1
+                yield message.value() or b""
+    finally:
+        consumer.close()
+
+
+@pytest.fixture(scope="module")
+def sites(servers: str, new_report_database: Callable[[], Any]) -> dict[str | None, Site]:
+    """For each step a worker that has died at it, having landed the early half before; for None one that never died."""
+    steps: tuple[str | None, ...] = (None, *STEPS)
+    made = {
+        step: Site(TopicNames(f"step{number}"), servers, new_report_database()) for number, step in enumerate(steps)
+    }
+    admin = AdminClient({"bootstrap.servers": servers})
+    wanted = [topic for site in made.values() for topic in topics(site.names.prefix, MAPPING.tables(), 1)]
+    for created in admin.create_topics([NewTopic(topic.name, topic.partitions, 1) for topic in wanted]).values():
+        created.result(LIMIT_S)
+
+    def prepare(step: str | None) -> None:
+        site = made[step]
+        site.write(EARLY)
+        assert site.work() == 0
+        site.write(LATE)
+        if step:
+            assert site.work(step) == DIED, f"{step} was never reached"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(prepare, steps))
+    return made
+
+
+@pytest.fixture(scope="module")
+def never_died(sites: dict[str | None, Site]) -> Facts:
+    site = sites[None]
+    assert site.work() == 0
+    assert site.published() == site.revisions()
+    assert max(site.revisions().values()) > 1, "nothing was amended"
+    return site.facts()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_worker_that_died_before(step: str, sites: dict[str | None, Site], never_died: Facts) -> None:
+    site = sites[step]
+    assert site.work() == 0
+    assert site.published() == site.revisions()
+    assert site.facts() == never_died
