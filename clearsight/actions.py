@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from clearsight.events import UNAVAILABLE, RowChange
+from clearsight.events import RowChange
 from clearsight.instants import parse_us
 from clearsight.mapping import InputTable, RunTable, ScenarioTable
+from clearsight.unavailable import is_unavailable, known
 
 _INPUT_TEXTS = {
     "c": ("input.added", "{place} = {new}"),
@@ -41,7 +42,13 @@ def changed_columns(before: dict[str, Any] | None, after: dict[str, Any] | None)
         return ()
     differing = {column for column, value in after.items() if before.get(column) != value}
     differing |= {column for column in before.keys() - after.keys() if before[column] is not None}
-    return tuple(sorted(column for column in differing if UNAVAILABLE not in (after.get(column), before.get(column))))
+    return tuple(
+        sorted(
+            column
+            for column in differing
+            if not is_unavailable(after.get(column)) and not is_unavailable(before.get(column))
+        )
+    )
 
 
 def input_value(image: dict[str, Any] | None, table: InputTable) -> Any:
@@ -50,13 +57,13 @@ def input_value(image: dict[str, Any] | None, table: InputTable) -> Any:
         return None
     for column in table.value:
         value = image.get(column)
-        if value is not None and value != UNAVAILABLE:
+        if value is not None and not is_unavailable(value):
             return value
     return None
 
 
 def _scenario_action(change: RowChange, table: ScenarioTable) -> Action | None:
-    image = change.after or change.before or {}
+    image = known(change.after or change.before or {})
     name = image.get(table.name) if table.name else None
     label = f"“{name}”" if name is not None else change.row_key
     if change.op in ("c", "d"):
@@ -83,13 +90,14 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
     if change.op not in _INPUT_TEXTS:
         return None
     image = change.after or change.before or {}
-    name = image.get(table.name) if table.name else None
+    name = known(image).get(table.name) if table.name else None
     old, new = input_value(change.before, table), input_value(change.after, table)
-    if change.op == "u" and UNAVAILABLE in (image.get(column) for column in table.value):
+    if change.op == "u" and any(is_unavailable(image.get(column)) for column in table.value):
         return None
     if change.op == "u" and change.before is not None and old == new:
         return None
     place = ".".join([str(part) for part in (change.node, name) if part is not None]) or change.row_key
-    verb, label = _INPUT_TEXTS[change.op] if table.replica_identity == "full" else _WITHOUT_OLD[change.op]
+    told = change.op == "c" or (table.replica_identity == "full" and change.before is not None)
+    verb, label = (_INPUT_TEXTS if told else _WITHOUT_OLD)[change.op]
     details = {"label": label.format(place=place, old=old, new=new), "name": name, "old": old, "new": new}
     return Action(verb, details)

@@ -10,9 +10,6 @@ import msgspec
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, Part
 
-UNAVAILABLE = "__debezium_unavailable_value"
-"""What Debezium writes for an unchanged TOAST value that the WAL does not hold: not a change."""
-
 
 class Coordinates(msgspec.Struct, frozen=True, gc=False):
     topic: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -10,6 +11,9 @@ _MICROSECOND = timedelta(microseconds=1)
 EARLIEST_US = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST_US = (datetime(2100, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND - 1
 DAY_US = 86_400_000_000
+_DATE_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\dZ")
+_INFINITY = 9_223_372_036_000_000_000
+"""From here on a number is PostgreSQL's infinity, whatever the unit of its column."""
 
 
 def from_us(time_us: int) -> datetime:
@@ -22,9 +26,9 @@ def to_us(instant: datetime) -> int:
 
 
 def parse_us(value: object) -> int | None:
-    """A column's time. Text is ISO 8601 (without offset: UTC); a number is told apart by its size, as Debezium's time
-    modes do: below 10^6 days, below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds. None where it is no
-    time (null, infinity).
+    """A column's time. Text is ISO 8601 (without offset: UTC; Debezium's dates end in Z). A number is told
+    apart by its size, as Debezium's time modes do: below 10^6 days, below 10^14 milliseconds, below 10^17 microseconds,
+    else nanoseconds. None where it is no time (null, infinity).
     """
     if isinstance(value, bool):
         return None
@@ -33,7 +37,7 @@ def parse_us(value: object) -> int | None:
     if not isinstance(value, str):
         return None
     try:
-        instant = datetime.fromisoformat(value)
+        instant = datetime.fromisoformat(value[:-1] if _DATE_WITH_ZONE.fullmatch(value) else value)
         return to_us(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
@@ -47,7 +51,7 @@ def _number_us(value: int) -> int | None:
         return value * 1000
     if size < 100_000_000_000_000_000:
         return value
-    return value // 1000 if size < 100_000_000_000_000_000_000 else None
+    return value // 1000 if size < _INFINITY else None
 
 
 def clamp_us(time_us: int) -> int:

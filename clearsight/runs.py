@@ -8,6 +8,7 @@ from clearsight.actions import input_value
 from clearsight.categories import categorise
 from clearsight.instants import parse_us
 from clearsight.mapping import ErrorRule, InputTable, RunTable
+from clearsight.unavailable import is_unavailable, known
 
 Outcome = Literal["running", "succeeded", "failed"]
 
@@ -63,6 +64,21 @@ def run_state(image: dict[str, Any] | None, table: RunTable, logs: LogCounts, ru
     )
 
 
+def is_partial(image: dict[str, Any] | None, table: RunTable) -> bool:
+    """Whether an image does not tell of every column that a run's state is read from."""
+    told = (table.status, table.started, table.finished, table.error, table.node)
+    row = image or {}
+    return any(column is not None and (column not in row or is_unavailable(row[column])) for column in told)
+
+
+def as_known(images: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row as all its images tell it, in commit order: the newest value of each column that one of them knows."""
+    row: dict[str, Any] = {}
+    for image in images:
+        row |= known(image)
+    return row
+
+
 def outcome_of(status: str | None, table: RunTable) -> Outcome:
     if status in table.succeeded:
         return "succeeded"
@@ -85,7 +101,7 @@ def inputs_at(images: list[InputImage], table: InputTable) -> dict[str, dict[str
 
 def _text(row: dict[str, Any], column: str | None) -> str | None:
     value = row.get(column) if column else None
-    return None if value is None else str(value)
+    return None if value is None or is_unavailable(value) else str(value)
 
 
 def _time(row: dict[str, Any], column: str | None) -> int | None:

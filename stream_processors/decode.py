@@ -36,6 +36,7 @@ from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, 
 from clearsight.order import FIRST_EPOCH
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
+from clearsight.unavailable import known
 from stream_processors.records import RawRecord
 
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
@@ -44,6 +45,18 @@ _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
 _QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)
+_REGISTRY_MAGIC = b"\x00"
+_NOT_JSON = (
+    "not JSON: it begins as records of a schema registry do; the connector's value.converter must be "
+    "org.apache.kafka.connect.json.JsonConverter"
+)
+_DECIMALS = "decimals came as bytes: the connector's decimal.handling.mode must be string"
+_DECIMAL_SCHEMA = re.compile(
+    rb'"name"\s*:\s*"(?:org\.apache\.kafka\.connect\.data\.Decimal|io\.debezium\.data\.VariableScaleDecimal)"'
+)
+_DECIMAL_FIELD = '"scale"'
+_DECIMAL_STRUCT = re.compile(r':\s*\{\s*"scale"\s*:\s*-?\d+\s*,\s*"value"\s*:\s*"')
+"""A numeric without a scale of its own. One that has a scale comes as plain text then: only the doctor sees that."""
 MAX_NAME_CHARS = 63
 """Of PostgreSQL's names."""
 MAX_ID_CHARS = 512
@@ -81,6 +94,7 @@ class _Envelope(msgspec.Struct, gc=False):
     transaction: _Transaction | None = None
     message: _Message | None = None
     payload: msgspec.Raw = msgspec.Raw()
+    schema: msgspec.Raw = msgspec.Raw()
 
 
 class _TransactionEnd(msgspec.Struct, gc=False):
@@ -127,11 +141,16 @@ class Decoder:
         try:
             return self._by_topic.get(record.topic, self._change)(record, record.value)
         except (msgspec.MsgspecError, _Undecodable, ValueError, OverflowError, RecursionError) as error:
-            return Rejected(at=record.at, reason=_reason(error))
+            foreign = record.value.startswith(_REGISTRY_MAGIC)
+            return Rejected(at=record.at, reason=_NOT_JSON if foreign else _reason(error))
 
     def _open(self, value: bytes) -> _Envelope:
         envelope = self._envelope.decode(value)
-        return self._envelope.decode(envelope.payload) if len(envelope.payload) else envelope
+        if not len(envelope.payload):
+            return envelope
+        if _DECIMAL_SCHEMA.search(bytes(envelope.schema)):
+            raise _Undecodable(_DECIMALS)
+        return self._envelope.decode(envelope.payload)
 
     def _change(self, record: RawRecord, value: bytes) -> Event:
         envelope = self._open(value)
@@ -149,7 +168,8 @@ class Decoder:
             raise _Undecodable("unknown op: none of c, u, d, t, r, m")
         if source.lsn is None:
             raise _Undecodable("a change without LSN")
-        image = after if after is not None else before
+        changed = changed_columns(before, after) if op == "u" and table.replica_identity == "full" else ()
+        image = known(after) if after is not None else before
         if image is None and op != "t":
             raise _Undecodable(f"op {op} without before and after")
         key = _key(image, table)
@@ -170,7 +190,7 @@ class Decoder:
             after=after,
             before_json=before_json,
             after_json=after_json,
-            changed=changed_columns(before, after) if op == "u" and table.replica_identity == "full" else (),
+            changed=changed,
             transaction=None if source.txId is None else TransactionKey(source.txId, occurred_us),
             epoch=FIRST_EPOCH,
             commit_lsn=_commit_lsn(source),
@@ -298,6 +318,8 @@ class Decoder:
 
     def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:
         text = str(raw, "utf-8")
+        if _DECIMAL_FIELD in text and _DECIMAL_STRUCT.search(text):
+            raise _Undecodable(_DECIMALS)
         return (None, None) if text in ("", "null") else (self._image.decode(raw), text)
 
 

@@ -10,15 +10,18 @@ from psycopg import Cursor
 from clearsight.events import RowChange, SnapshotRow
 from clearsight.instants import from_us
 from clearsight.mapping import ScenarioTable, UserTable
+from clearsight.unavailable import is_unavailable, known
 from stream_processors.arrays import array, columns
 
 CACHED_IDS = 200_000
 
 _USERS = """
 INSERT INTO rpt.dim_user AS d (user_id, name, email, first_seen_at, as_of_commit_lsn, as_of_lsn)
-SELECT id, name, email, seen, commit_lsn, lsn
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[])
-     AS seen(id, name, email, seen, commit_lsn, lsn)
+SELECT id, CASE WHEN knows_name THEN seen.name ELSE old.name END,
+       CASE WHEN knows_email THEN seen.email ELSE old.email END, seen, commit_lsn, lsn
+FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+     AS seen(id, name, knows_name, email, knows_email, seen, commit_lsn, lsn)
+LEFT JOIN rpt.dim_user old ON old.user_id = id
 ORDER BY id
 ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, email = excluded.email,
     as_of_commit_lsn = excluded.as_of_commit_lsn, as_of_lsn = excluded.as_of_lsn
@@ -39,10 +42,13 @@ SELECT scenario_key FROM rpt.dim_scenario WHERE scenario_key = ANY(%s) ORDER BY 
 
 _DESCRIBE_SCENARIOS = """
 UPDATE rpt.dim_scenario d
-SET name = v.name, owner = v.owner, status = v.status, deleted = v.deleted,
-    as_of_commit_lsn = v.commit_lsn, as_of_lsn = v.lsn
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::bigint[])
-     AS v(key, name, owner, status, deleted, commit_lsn, lsn)
+SET name = CASE WHEN knows_name THEN v.name ELSE d.name END,
+    owner = CASE WHEN knows_owner THEN v.owner ELSE d.owner END,
+    status = CASE WHEN knows_status THEN v.status ELSE d.status END,
+    deleted = v.deleted, as_of_commit_lsn = v.commit_lsn, as_of_lsn = v.lsn
+FROM unnest(%s::bigint[], %s::text[], %s::boolean[], %s::text[], %s::boolean[], %s::text[], %s::boolean[], %s::boolean[],
+            %s::bigint[], %s::bigint[])
+     AS v(key, name, knows_name, owner, knows_owner, status, knows_status, deleted, commit_lsn, lsn)
 WHERE d.scenario_key = v.key AND (v.commit_lsn, v.lsn) > (d.as_of_commit_lsn, d.as_of_lsn)
 """
 
@@ -141,7 +147,8 @@ class DimensionKeys:
 def _newest(
     rows: Iterable[RowChange | SnapshotRow],
 ) -> dict[str, tuple[_Description, Any]]:
-    """The newest image of each row by commit position; a snapshot's comes before every change."""
+    """The newest image of each row by commit position, with what it does not tell from those before; a snapshot's comes
+    before every change."""
     newest: dict[str, tuple[_Description, Any]] = {}
     for row in rows:
         match row:
@@ -152,27 +159,33 @@ def _newest(
                 if image is None or not row.row_key:
                     continue
                 found = _Description(row.commit_lsn, row.lsn, image, deleted=row.op == "d")
-        if row.row_key not in newest or newest[row.row_key][0][:2] <= found[:2]:
-            newest[row.row_key] = (found, row.mapped)
+        before = newest.get(row.row_key)
+        if before is None or before[0][:2] <= found[:2]:
+            image = {**before[0].image, **known(found.image)} if before else found.image
+            newest[row.row_key] = (found._replace(image=image), row.mapped)
     return newest
 
 
 def _user_row(user: str, seen_us: int | None, described: tuple[_Description, UserTable] | None) -> tuple[Any, ...]:
     first_seen = from_us(seen_us or 0)
     if described is None:
-        return user, None, None, first_seen, -1, -1
+        return user, None, False, None, False, first_seen, -1, -1
     found, table = described
-    return user, _column(found, table.name), _column(found, table.email), first_seen, found.commit_lsn, found.lsn
+    columns = (*_column(found, table.name), *_column(found, table.email))
+    return user, *columns, first_seen, found.commit_lsn, found.lsn
 
 
 def _scenario_row(key: int, found: _Description, table: ScenarioTable) -> tuple[Any, ...]:
-    columns = (_column(found, column) for column in (table.name, table.owner, table.status))
+    columns = (*_column(found, table.name), *_column(found, table.owner), *_column(found, table.status))
     return key, *columns, found.deleted, found.commit_lsn, found.lsn
 
 
-def _column(found: _Description, column: str | None) -> str | None:
-    value = found.image.get(column) if column else None
-    return None if value is None else str(value)
+def _column(found: _Description, column: str | None) -> tuple[str | None, bool]:
+    """A column's value as text, and whether the image tells it."""
+    if column is None or column not in found.image:
+        return None, False
+    value = found.image[column]
+    return (None if value is None else str(value)), not is_unavailable(value)
 
 
 def _known(

@@ -10,8 +10,8 @@ import msgspec
 from psycopg import Cursor
 
 from clearsight.instants import clamp_us, from_us
-from clearsight.mapping import Mapping
-from clearsight.runs import InputImage, LogCounts, inputs_at, run_state
+from clearsight.mapping import Mapping, RunTable
+from clearsight.runs import InputImage, LogCounts, as_known, inputs_at, is_partial, run_state
 from stream_processors.arrays import columns
 
 _LOCK = """
@@ -35,6 +35,18 @@ SELECT DISTINCT ON (run_key) run_key, image, deleted FROM (
     WHERE r.run_key = ANY(%(runs)s)
 ) known
 ORDER BY run_key, epoch DESC, commit_lsn DESC, lsn DESC, total_order DESC, deleted
+"""
+
+_IMAGES = """
+SELECT run_key, image FROM (
+    SELECT run_key, coalesce(after, before) AS image, epoch, commit_lsn, lsn, total_order, op <> 'd' AS later
+    FROM rpt.fact_row_change WHERE run_key = ANY(%(runs)s) AND part = 'run'
+    UNION ALL
+    SELECT r.run_key, s.image, s.epoch, -1, s.kafka_offset, 0, true
+    FROM rpt.dim_run r JOIN rpt.row_snapshot s ON s.part = 'run' AND s.row_key = r.run_id
+    WHERE r.run_key = ANY(%(runs)s)
+) known
+WHERE image IS NOT NULL ORDER BY run_key, epoch, commit_lsn, lsn, total_order, later
 """
 
 _SUCCEEDED = """
@@ -203,7 +215,7 @@ def recompute(
     if not keys or mapping.run is None:
         return
     named = {"runs": keys, "status": mapping.run.status, "succeeded": list(mapping.run.succeeded)}
-    newest = {run: (image, deleted) for run, image, deleted in cursor.execute(_NEWEST, named).fetchall()}
+    newest = _newest(cursor, named, mapping.run)
     succeeded = {run: at for run, *at in cursor.execute(_SUCCEEDED, named).fetchall()}
     first = {row[0]: _First(*row[1:]) for row in _rows(cursor, _FIRST, keys)}
     counts = _counts(cursor, keys, lines)
@@ -219,6 +231,21 @@ def recompute(
     if inputs:
         cursor.execute(_WRITE_INPUTS, (list(inputs), list(inputs.values())))
     cursor.execute(_LAST_GOOD, [keys])
+
+
+def _newest(
+    cursor: Cursor[Any], named: dict[str, Any], table: RunTable
+) -> dict[int, tuple[dict[str, Any] | None, bool]]:
+    """Each run's row as it was last known, and whether it was deleted. Only where the source does not tell all of it in
+    each change are the changes before read too."""
+    newest = {run: (image, deleted) for run, image, deleted in cursor.execute(_NEWEST, named).fetchall()}
+    partial = [run for run, (image, _) in newest.items() if is_partial(image, table)]
+    if partial:
+        images: dict[int, list[dict[str, Any]]] = {run: [] for run in partial}
+        for run, image in cursor.execute(_IMAGES, {"runs": partial}).fetchall():
+            images[run].append(image)
+        newest |= {run: (as_known(images[run]), newest[run][1]) for run in partial}
+    return newest
 
 
 def _counts(cursor: Cursor[Any], keys: list[int], lines: Lines) -> dict[int, LogCounts]:

@@ -13,7 +13,7 @@ import pytest
 from kit import loan
 from kit.reporting import Reporting
 
-from clearsight.events import UNAVAILABLE
+from clearsight.unavailable import UNAVAILABLE
 
 pytestmark = pytest.mark.integration
 

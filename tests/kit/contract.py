@@ -1,0 +1,179 @@
+"""Every kind of record that the real connector makes: tables for it, the changes, and what arrived in Kafka."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from clearsight.mapping import Mapping, parse_mapping
+from clearsight.settings import ConnectSettings, KafkaSettings, Settings, SourceSettings
+from clearsight.stack import state
+from clearsight.stack.supervisor import Stack
+from clearsight.topics import TopicNames
+from connectors.debezium.register import connector_config, register
+from connectors.debezium.source import prepare
+from connectors.topics import create_topics
+from stream_processors.records import RawRecord
+
+PREFIX = "contract"
+NAMES = TopicNames(PREFIX)
+SIGNALS = f"{PREFIX}.signal"
+CONTRACT = Path(__file__).parents[1] / "data" / "contract.sql"
+MAPPING: Mapping = parse_mapping(
+    """
+[source.scenario]
+table = "contract.scenario"
+key = "id"
+name = "name"
+status = "status"
+lifecycle = { created = "created_at", submitted = "submitted_at" }
+[source.input]
+table = "contract.partial"
+key = "id"
+scenario = "scenario_id"
+value = ["amount", "body"]
+replica_identity = "default"
+[source.run]
+table = "contract.run"
+key = "id"
+scenario = "scenario_id"
+status = "status"
+error = "error"
+replica_identity = "default"
+[[source.other]]
+table = "contract.pair"
+key = ["a", "b"]
+[[source.other]]
+table = "contract.typed"
+key = "id"
+[[source.other]]
+table = "contract.evolving"
+key = "id"
+[[source.other]]
+table = "contract.reborn"
+key = "id"
+[[source.other]]
+table = "contract.keyless"
+key = "id"
+"""
+)
+KEYLESS = """
+GRANT SELECT ON contract.keyless TO clearsight_cdc;
+ALTER PUBLICATION contract ADD TABLE contract.keyless;
+ALTER TABLE contract.keyless REPLICA IDENTITY FULL;
+"""
+"""By hand: our own preparation refuses a table whose key is not unique."""
+
+
+class Contract:
+    """One source with one connector of its own: `run` changes it, `until` reads what came."""
+
+    def __init__(self, stack: Stack) -> None:
+        tree = state.load(stack.home).settings
+        self.settings = Settings(
+            source=SourceSettings(**tree["source"], slot=PREFIX, publication=PREFIX),
+            kafka=KafkaSettings(**tree["kafka"], topic_prefix=PREFIX),
+            connect=ConnectSettings(**tree["connect"], connector_name=PREFIX),
+        )
+        self.source = psycopg.connect(tree["source"]["admin_dsn"], autocommit=True)
+        self.records: list[RawRecord] = []
+        self._servers = {"bootstrap.servers": self.settings.kafka.bootstrap_servers}
+        self._sent = 0
+
+    def prepare(self) -> None:
+        """The tables, with rows for the snapshot, their publication, and the topics."""
+        self.run(CONTRACT.read_text())
+        prepare(self.settings.source, msgspec.structs.replace(MAPPING, other=MAPPING.other[:-1]))
+        self.run(KEYLESS)
+        create_topics(self.settings.kafka, MAPPING.tables())
+        admin = AdminClient(self._servers)
+        admin.create_topics([NewTopic(SIGNALS, 1, 1)])[SIGNALS].result()
+        self._consumer = Consumer({**self._servers, "group.id": PREFIX, "enable.auto.commit": False})
+        topics = self._consumer.list_topics(timeout=10).topics
+        read = [*NAMES.changes(MAPPING.tables()), NAMES.message, NAMES.transaction, NAMES.heartbeat]
+        self._consumer.assign([TopicPartition(name, each, 0) for name in read for each in topics[name].partitions])
+
+    def register(self, **changed: str) -> None:
+        """Our connector's own configuration, with signals through Kafka; `changed` in it: dots written as "__"."""
+        signals = {
+            "read.only": "true",
+            "signal.enabled.channels": "kafka",
+            "signal.kafka.topic": SIGNALS,
+            "signal.kafka.bootstrap.servers": self._servers["bootstrap.servers"],
+            "signal.poll.interval.ms": "100",
+        }
+        config = connector_config(self.settings, MAPPING) | signals
+        register(self.settings.connect, config | {key.replace("__", "."): value for key, value in changed.items()})
+
+    def forget_offsets(self) -> None:
+        """As when Connect's offsets are lost: the connector takes its snapshot anew."""
+        url = f"{self.settings.connect.url}/connectors/{PREFIX}"
+        httpx.put(f"{url}/stop").raise_for_status()
+        wait(lambda: httpx.get(f"{url}/status").json()["connector"]["state"] == "STOPPED")
+        wait(lambda: httpx.delete(f"{url}/offsets").is_success)
+        httpx.put(f"{url}/resume").raise_for_status()
+
+    def run(self, *statements: str) -> None:
+        """In one transaction."""
+        with self.source.transaction():
+            for statement in statements:
+                self.source.execute(statement.encode())
+
+    def signal(self, **data: Any) -> None:
+        """Ask for a snapshot of tables while the stream goes on."""
+        producer = Producer(self._servers)
+        value = json.dumps({"type": "execute-snapshot", "data": data})
+        producer.produce(SIGNALS, value.encode(), PREFIX.encode())
+        producer.flush(10)
+
+    def caught_up(self) -> None:
+        """Wait for a transaction of its own: what was committed before has come then, as one producer sends in order."""
+        self._sent += 1
+        content = json.dumps({"correlation_id": f"caught-up-{self._sent}"})
+        self.run(f"SELECT pg_logical_emit_message(true, 'clearsight', '{content}')")
+        self.until(lambda records: content in map(said, records))
+
+    def until(self, holds: Callable[[list[RawRecord]], bool], timeout_s: float = 30) -> None:
+        """Read until this holds of all records so far. Fails the test where it never does."""
+        wait(lambda: self._read() or holds(self.records), timeout_s)
+
+    def close(self) -> None:
+        self._consumer.close()
+        self.source.close()
+
+    def _read(self) -> None:
+        for record in self._consumer.consume(10_000, 0.1):
+            if record.error():
+                raise KafkaException(record.error())
+            place = (str(record.topic()), record.partition() or 0, record.offset() or 0)
+            self.records.append(RawRecord(*place, record.timestamp()[1], record.key(), record.value()))
+
+
+def wait(holds: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.05)
+
+
+def value_of(record: RawRecord) -> dict[str, Any]:
+    """A record's value without its schema; {} of a tombstone."""
+    value: dict[str, Any] = json.loads(record.value or b"{}")
+    return value["payload"] if value.keys() == {"schema", "payload"} else value
+
+
+def said(record: RawRecord) -> str | None:
+    """What a logical message says."""
+    message = value_of(record).get("message")
+    return base64.b64decode(message["content"]).decode() if message else None
