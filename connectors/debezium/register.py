@@ -19,6 +19,7 @@ from clearsight.tables import TableName
 
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 30.0
+_RESTART_LIMIT_S = 5.0
 
 
 def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
@@ -48,7 +49,7 @@ def _pattern(table: TableName) -> str:
 
 
 def register(connect: ConnectSettings, config: dict[str, str]) -> None:
-    """Create or update the connector; return when its task runs.
+    """Create or update the connector, restart what of it has failed; return when its task runs.
 
     Raises SourceError with the connector's own reason where its task fails, Unavailable where Connect does not answer in
     `start_timeout_s`.
@@ -57,6 +58,7 @@ def register(connect: ConnectSettings, config: dict[str, str]) -> None:
     try:
         with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
             _put(client, f"{url}/config", config, connect.start_timeout_s)
+            _restart_failed(client, url)
             _wait_until_running(client, f"{url}/status", connect.start_timeout_s)
     except httpx.HTTPError as error:
         raise Unavailable(
@@ -110,6 +112,24 @@ def _wait_until_running(client: httpx.Client, url: str, timeout_s: float) -> Non
     raise Unavailable(
         f"the connector did not run within {timeout_s:.0f} s (it is {state})", "look at Kafka Connect's log"
     )
+
+
+def _restart_failed(client: httpx.Client, url: str) -> None:
+    """Kafka Connect never restarts a task that failed, not even when it gets a configuration again that is the same."""
+    if not _failed(client, url):
+        return
+    client.post(f"{url}/restart", params={"includeTasks": True, "onlyFailed": True})
+    deadline = time.monotonic() + _RESTART_LIMIT_S
+    while _failed(client, url) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+
+
+def _failed(client: httpx.Client, url: str) -> bool:
+    answer = client.get(f"{url}/status")
+    if not answer.is_success:
+        return False
+    status: dict[str, Any] = answer.json()
+    return any(part["state"] == "FAILED" for part in (status["connector"], *status["tasks"]))
 
 
 def _message(answer: httpx.Response) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from bench.figures import FOLDER
 from bench.ground import Ground, ground
 from chaos import recovery
 from chaos.crew import Crew
@@ -26,6 +28,8 @@ from clearsight.demo.session import open_session
 from clearsight.errors import LandingError
 from clearsight.settings import required
 
+SESSION_TIMEOUT = "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS"
+LOGS = FOLDER / "chaos-logs"
 LANDING_LIMIT_S = 60.0
 OUTBOX_LIMIT_S = 30.0
 BETWEEN_S = (0.5, 3.0)
@@ -65,9 +69,8 @@ class Outcome:
 
 def undergo(plan: Plan, say: Say) -> Outcome:
     """Raises LandingError where something does not come back."""
-    os.environ["CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS"] = str(int(SESSION_TIMEOUT_S * 1000))
     began_s = time.monotonic()
-    with ground(plan.home) as stack, _crew(stack) as crew:
+    with _short_sessions(), ground(plan.home) as stack, _logs_kept(stack), _crew(stack) as crew:
         evidence = Evidence(stack)
         seeds = Seeds(plan.seed, evidence.truth.claim_round(plan.seed))
         with open_session(stack.settings, connections=4) as session:
@@ -81,6 +84,30 @@ def undergo(plan: Plan, say: Say) -> Outcome:
         say("comparing with the ledger")
         verdict = judge(evidence.ledger(), evidence.facts())
     return Outcome(hits, verdict, time.monotonic() - began_s)
+
+
+@contextmanager
+def _short_sessions() -> Iterator[None]:
+    """For every worker that is started meanwhile."""
+    before = os.environ.get(SESSION_TIMEOUT)
+    os.environ[SESSION_TIMEOUT] = str(int(SESSION_TIMEOUT_S * 1000))
+    try:
+        yield
+    finally:
+        del os.environ[SESSION_TIMEOUT]
+        if before is not None:
+            os.environ[SESSION_TIMEOUT] = before
+
+
+@contextmanager
+def _logs_kept(stack: Ground) -> Iterator[None]:
+    """What the parts wrote outlives a failure."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(LOGS, ignore_errors=True)
+        shutil.copytree(stack.stack.home / "logs", LOGS)
+        raise
 
 
 @contextmanager
@@ -104,7 +131,10 @@ def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> list[Hit
         if left_s <= 0:
             raise LandingError(f"only {words} within {plan.limit_s / 60:.0f} minutes", "give it more --minutes")
         say(words)
-        hits += _volley(scene, evidence, volley, lambda more, words=words: say(f"{words}; {more}"), left_s)
+        try:
+            hits += _volley(scene, evidence, volley, lambda more, words=words: say(f"{words}; {more}"), left_s)
+        except LandingError as error:
+            raise LandingError(f"after {words}: {error.message}", f"see {LOGS}") from error
     return hits
 
 

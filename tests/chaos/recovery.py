@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from bench.ground import Ground
 from chaos.evidence import Evidence
 
 from clearsight.errors import ClearSightError, LandingError, StackError, Unavailable
+from connectors.debezium.register import cause_of, connector_config, register
 
 LIMIT_S = 150.0
 POLL_S = 0.3
@@ -53,8 +55,24 @@ def _connector(ground: Ground) -> list[str]:
         found: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         return [f"Kafka Connect ({type(error).__name__})"]
-    states = [found.get("connector", {}).get("state"), *(task["state"] for task in found.get("tasks", []))]
-    return [] if states == ["RUNNING", "RUNNING"] else [f"connector and task ({states})"]
+    working = [found.get("connector", {}), *found.get("tasks", [])]
+    states = [one.get("state") for one in working]
+    if states == ["RUNNING", "RUNNING"]:
+        return []
+    if "FAILED" in states:
+        _register_again(ground)
+    return [f"connector and task ({'; '.join(map(_state, working))})"]
+
+
+def _register_again(ground: Ground) -> None:
+    """Kafka Connect leaves a task that failed as it is; this is the mend that the product names."""
+    with suppress(ClearSightError):  # the next look tells
+        register(ground.settings.connect, connector_config(ground.settings, ground.settings.mapping))
+
+
+def _state(one: dict[str, Any]) -> str:
+    state = str(one.get("state"))
+    return f"{state}: {cause_of(one['trace'])}" if "trace" in one else state
 
 
 def _not_landed(evidence: Evidence, target: tuple[int | None, str | None]) -> list[str]:
