@@ -7,6 +7,7 @@ CREATE TABLE contract.partial (
     note text, body text, doc jsonb, blob bytea, texts text[], numbers int[]
 );
 CREATE TABLE contract.run (id int PRIMARY KEY, scenario_id int NOT NULL, status text NOT NULL, error text);
+CREATE TABLE contract.person (id int PRIMARY KEY, name text, email text);
 CREATE TABLE contract.pair (a int, b text, v int, PRIMARY KEY (a, b));
 CREATE TABLE contract.keyless (id int, v text);
 CREATE TABLE contract.typed (
@@ -20,6 +21,7 @@ CREATE TABLE contract.reborn (id int PRIMARY KEY, v text);
 ALTER TABLE contract.partial ALTER body SET STORAGE EXTERNAL, ALTER doc SET STORAGE EXTERNAL, ALTER blob SET STORAGE EXTERNAL,
     ALTER texts SET STORAGE EXTERNAL, ALTER numbers SET STORAGE EXTERNAL;
 ALTER TABLE contract.run ALTER error SET STORAGE EXTERNAL;
+ALTER TABLE contract.person ALTER name SET STORAGE EXTERNAL;
 INSERT INTO contract.scenario SELECT n, 'snapshot ' || n, 'draft', '2026-11-01T10:00:00Z' FROM generate_series(1, 4) n;
 INSERT INTO contract.pair SELECT n, 'b', 0 FROM generate_series(1, 3) n;
 INSERT INTO contract.evolving SELECT n, 'old', 'gone' FROM generate_series(1, 3) n;

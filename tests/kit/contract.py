@@ -51,6 +51,12 @@ scenario = "scenario_id"
 status = "status"
 error = "error"
 replica_identity = "default"
+[source.user]
+table = "contract.person"
+key = "id"
+name = "name"
+email = "email"
+replica_identity = "default"
 [[source.other]]
 table = "contract.pair"
 key = ["a", "b"]
@@ -116,12 +122,13 @@ class Contract:
         config = connector_config(self.settings, MAPPING) | signals
         register(self.settings.connect, config | {key.replace("__", "."): value for key, value in changed.items()})
 
-    def forget_offsets(self) -> None:
-        """As when Connect's offsets are lost: the connector takes its snapshot anew."""
+    def forget_offsets(self, *meanwhile: str) -> None:
+        """As when Connect's offsets are lost: the connector takes its snapshot anew. `meanwhile` runs while it stands."""
         url = f"{self.settings.connect.url}/connectors/{PREFIX}"
         httpx.put(f"{url}/stop").raise_for_status()
         wait(lambda: httpx.get(f"{url}/status").json()["connector"]["state"] == "STOPPED")
         wait(lambda: httpx.delete(f"{url}/offsets").is_success)
+        self.run(*meanwhile)
         httpx.put(f"{url}/resume").raise_for_status()
 
     def run(self, *statements: str) -> None:
