@@ -186,14 +186,15 @@ class Worker:
 
 
 _HAS_TRANSACTION_TIMEOUT = 170_000
-_TIMED_OUT = ("25P03", "25P04")  # idle_in_transaction_session_timeout, transaction_timeout
+_PASSING = ("25P03", "25P04", "25006")
+"""idle_in_transaction_session_timeout, transaction_timeout, and a server that is not promoted yet."""
 
 
 def away(error: Exception) -> bool:
     """Whether the database may do the same later; not where it refuses a value."""
     if not isinstance(error, psycopg.Error) or refuses_value(error):
         return False
-    return isinstance(error, psycopg.OperationalError) or error.sqlstate in _TIMED_OUT
+    return isinstance(error, psycopg.OperationalError) or error.sqlstate in _PASSING
 
 
 def connector(settings: Settings) -> Callable[[], Connection[Any]]:

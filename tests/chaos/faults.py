@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import httpx
 import psutil
 import psycopg
 from bench.ground import Ground
 from chaos.crew import Crew
+from psycopg import sql
 
 from clearsight.errors import StackError
 from clearsight.stack.state import REPORT_DATABASE, SOURCE_DATABASE
@@ -21,6 +23,7 @@ from clearsight.stack.state import REPORT_DATABASE, SOURCE_DATABASE
 SESSION_TIMEOUT_S = 6.0
 """The shortest that Kafka allows: a frozen worker is replaced after it."""
 
+WORKERS = "application_name = 'clearsight-worker'"
 CREW_LIMIT = 2
 BROKER_FROZEN_S = 8.0
 
@@ -90,11 +93,28 @@ def _cut(database: str, who: str) -> Callable[[Scene, Random], None]:
 
     def strike(scene: Scene, random: Random) -> None:
         with suppress(psycopg.OperationalError), scene.ground.administrator(database) as connection:
-            connection.execute(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {who}".encode()
-            )
+            _terminate(connection, who)
 
     return strike
+
+
+def _terminate(connection: psycopg.Connection[Any], who: str) -> None:
+    connection.execute(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {who}".encode()
+    )
+
+
+def _forbid_writing(scene: Scene, random: Random) -> None:
+    """As after a failover to a server that is not promoted yet."""
+    database = sql.Identifier(REPORT_DATABASE)
+    with scene.ground.administrator(REPORT_DATABASE) as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+        try:
+            _terminate(connection, WORKERS)
+            time.sleep(random.uniform(3, 8))
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database))
+            _terminate(connection, WORKERS)
 
 
 FAULTS = (
