@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -132,13 +133,17 @@ def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> list[Hit
             raise LandingError(f"only {words} within {plan.limit_s / 60:.0f} minutes", "give it more --minutes")
         say(words)
         try:
-            hits += _volley(scene, evidence, volley, lambda more, words=words: say(f"{words}; {more}"), left_s)
+            hits += _volley(scene, evidence, volley, left_s, partial(_say_also, say, words))
         except LandingError as error:
             raise LandingError(f"after {words}: {error.message}", f"see {LOGS}") from error
     return hits
 
 
-def _volley(scene: Scene, evidence: Evidence, volley: list[Blow], say: Say, left_s: float) -> list[Hit]:
+def _say_also(say: Say, words: str, more: str) -> None:
+    say(f"{words}; {more}")
+
+
+def _volley(scene: Scene, evidence: Evidence, volley: list[Blow], left_s: float, say: Say) -> list[Hit]:
     began_s = time.monotonic()
     with ThreadPoolExecutor(len(volley)) as pool:
         list(pool.map(lambda blow: strike(scene, blow), volley))
