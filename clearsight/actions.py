@@ -73,7 +73,8 @@ def _scenario_action(change: RowChange, table: ScenarioTable) -> Action | None:
     entered = _newest_state(change, table)
     columns = {column: [(change.before or {}).get(column), image.get(column)] for column in change.changed}
     verb = entered if entered else "updated"
-    return Action(f"scenario.{verb}", {"label": f"{label}: {', '.join(change.changed)}", "columns": columns})
+    label = f"{label}: {', '.join(change.changed)}" if change.changed else label
+    return Action(f"scenario.{verb}", {"label": label, "columns": columns})
 
 
 def _newest_state(change: RowChange, table: ScenarioTable) -> str | None:

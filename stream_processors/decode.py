@@ -36,7 +36,7 @@ from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, 
 from clearsight.order import FIRST_EPOCH
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
-from clearsight.unavailable import known
+from clearsight.unavailable import UNAVAILABLE, known
 from stream_processors.records import RawRecord
 
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
@@ -169,7 +169,9 @@ class Decoder:
         if source.lsn is None:
             raise _Undecodable("a change without LSN")
         changed = changed_columns(before, after) if op == "u" and table.replica_identity == "full" else ()
-        image = known(after) if after is not None else before
+        image = after if after is not None else before
+        if image is not None and after_json is not None and UNAVAILABLE in after_json:
+            image = known(image)
         if image is None and op != "t":
             raise _Undecodable(f"op {op} without before and after")
         key = _key(image, table)

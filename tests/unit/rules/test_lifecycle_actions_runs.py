@@ -101,6 +101,8 @@ INPUT = {
             "input.changed",
             "demand.base: 5 → -1",
         ),
+        (change("u", "forecast.inputs", None, INPUT), "input.changed", "demand.base → 5"),
+        (change("u", "forecast.scenarios", None, DRAFT), "scenario.updated", "“Q1”"),
         (change("d", "forecast.inputs", INPUT, None), "input.removed", "demand.base (was 5)"),
         (
             change("c", "forecast.runs", None, {"run_id": "r1", "scenario_id": "s1", "status": "running"}),
