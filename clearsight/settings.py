@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from clearsight.errors import ConfigurationError
 from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
@@ -220,7 +226,33 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "CLEARSIGHT_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigurationError(f"{name}: {first['msg']}", f"correct {name} in the environment") from None
+        raise ConfigurationError(f"{name}: {first['msg']}", _how_to_write(name, first["type"])) from None
+    except SettingsError:
+        if unread := _not_json():
+            problem = f"is no JSON {'list' if '__' in unread else 'object'}"
+            raise ConfigurationError(f"{unread}: {problem}", _how_to_write(unread, "json")) from None
+        raise
+
+
+def _how_to_write(name: str, problem: str) -> str:
+    section = name.removeprefix("CLEARSIGHT_").lower()
+    if section in Settings.model_fields and problem in ("json", "model_type", "model_attributes_type"):
+        return f"write a variable for each setting instead, as {name}__…, and unset {name}"
+    if problem in ("json", "tuple_type"):
+        return f"""write {name} as a JSON list: '["/first", "/second"]'"""
+    return f"correct {name} in the environment"
+
+
+def _not_json() -> str | None:
+    """The variable that must hold JSON and does not; pydantic does not tell which."""
+    for name, value in os.environ.items():
+        alone = EnvSettingsSource(Settings)
+        alone.env_vars = {name.lower(): value}
+        try:
+            alone()
+        except SettingsError:
+            return name.upper()
+    return None
 
 
 def required(dsn: SecretStr | None, name: str) -> str:
