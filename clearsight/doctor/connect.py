@@ -25,6 +25,7 @@ _BREAKS_THE_STREAM = (
     "source.slot-kind",
     "source.slot-lost",
 )
+_SLOT_MISSING = "source.slot-missing"
 
 UNREACHABLE = Kind(
     code="connect.unreachable",
@@ -58,8 +59,11 @@ FAILED = Kind(
     check="state",
     what="the connector {connector} failed: {reason}",
     mend="mend that, then run curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true'",
-    follows=("connect.plugin-missing", *_BREAKS_THE_STREAM),
+    follows=("connect.plugin-missing", *_BREAKS_THE_STREAM, _SLOT_MISSING),
 )
+_FAILED_OTHERWISE = msgspec.structs.replace(FAILED, follows=FAILED.follows[:-1])
+"""Before it made a slot, which is missing for that reason."""
+_SLOT_IS_GONE = "no longer available on the server"
 PAUSED = Kind(
     code="connect.paused",
     check="state",
@@ -96,7 +100,7 @@ PASSWORD_READABLE = Kind(
     "${{env:CLEARSIGHT_SOURCE_PASSWORD}}, then run `clearsight register`",
 )
 
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind) and value is not _FAILED_OTHERWISE)
 
 
 class ConnectFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +147,8 @@ def _state(found: Examination, states: tuple[str, ...], reason: str | None, want
     names = {"connector": wanted.connector, "url": wanted.url}
     connector, tasks = states[0], states[1:]
     if "FAILED" in states:
-        found.find(FAILED, reason=_without_password(reason or "no reason given", wanted), **names)
+        kind = FAILED if _SLOT_IS_GONE in (reason or "") else _FAILED_OTHERWISE
+        found.find(kind, reason=_without_password(reason or "no reason given", wanted), **names)
     elif connector in ("PAUSED", "STOPPED"):
         found.find(PAUSED, state=connector, **names)
     elif connector != "RUNNING" or "RUNNING" not in tasks:

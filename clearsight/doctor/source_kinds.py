@@ -27,6 +27,8 @@ _STOPS_THE_CONNECTOR = (
     "connect.plugin-missing",
     "kafka.unreachable",
 )
+_MAKES_NO_SLOT = tuple(code for code in _STOPS_THE_CONNECTOR if code not in ("connect.paused", "connect.failed"))
+"""A connector that is paused keeps its slot, and one without its slot fails."""
 
 UNREACHABLE = Kind(
     code="source.unreachable",
@@ -189,15 +191,15 @@ SLOT_MISSING = Kind(
     code="source.slot-missing",
     check="slot",
     what="the source has no replication slot {slot}: what changes now is kept for nobody",
-    mend="run `clearsight register`; the connector makes the slot when it starts. If there was one before, what changed "
-    "since is gone, and a new snapshot is due: curl -X PUT '{connector}/stop'; curl -X DELETE '{connector}/offsets'; "
-    "curl -X PUT '{connector}/resume'",
+    mend="if the connector never ran, run `clearsight register`: it makes the slot when it starts. If there was one before, "
+    "what changed since is gone, and a new snapshot is due: curl -X PUT '{connector}/stop'; "
+    "curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume'",
     follows=(
         "source.slots-free",
         "source.senders-free",
         "source.wal-level",
         "source.role-replication",
-        *(code for code in _STOPS_THE_CONNECTOR if code != "connect.paused"),  # which keeps its slot
+        *_MAKES_NO_SLOT,
     ),
 )
 SLOT_KIND = Kind(
