@@ -1,7 +1,6 @@
 """A worker process that dies between two steps of a batch: `python -m kit.dying_worker STEP`, settings by environment.
 
-It is the product's worker in all but its connections, which look at each statement before the database gets it. Without
-a step it ends by itself, in order, once there is nothing more to read.
+It is the product's worker in all but its connections, which look at each statement before the database gets it.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ class WatchedConnection(Connection[Any]):
             self._lands &= self._depth > 0
 
 
-def main(step: str | None) -> None:
+def main(step: str) -> None:
     def reached(at: str) -> None:
         if at == step:
             os._exit(DIED)
@@ -132,4 +131,4 @@ def run(worker: Worker) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else None)
+    main(sys.argv[1])
