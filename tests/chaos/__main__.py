@@ -28,7 +28,8 @@ def main() -> None:
     _show(outcome, plan)
     if not outcome.verdict.exact:
         raise LandingError(
-            "\n".join(["the facts are not what was committed", *outcome.verdict.complaints()]), plan.repeat
+            "\n".join(["the facts are not what was committed", *outcome.verdict.complaints()]),
+            f"repeat it: {plan.repeat}",
         )
 
 
