@@ -10,9 +10,10 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,6 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from clearsight.addresses import require_dsn, url_problem, without_login
 from clearsight.errors import ConfigurationError
 from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
 
@@ -31,6 +33,24 @@ STACK_FILE = "stack.json"
 def home() -> Path:
     """The folder of the local stack's data, logs and state; `.clearsight` unless CLEARSIGHT_HOME says otherwise."""
     return Path(os.environ.get(HOME_VARIABLE, ".clearsight")).resolve()
+
+
+def _usable_url(url: str) -> str:
+    if problem := url_problem(url):
+        raise PydanticCustomError("url", "{problem}", {"problem": problem})
+    return url
+
+
+def _without_login(url: str) -> str:
+    if without_login(url) != url:
+        raise PydanticCustomError("url", "must hold no user and no password: nobody would ask for them")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_usable_url)]
+"""Of a service asked by HTTP. May hold user and password, so show it only by `clearsight.addresses.without_login`."""
+
+OpenUrl = Annotated[Url, AfterValidator(_without_login)]
 
 
 class Section(BaseModel):
@@ -63,7 +83,7 @@ class KafkaSettings(Section):
 
 
 class ConnectSettings(Section):
-    url: str = "http://127.0.0.1:8083"
+    url: Url = "http://127.0.0.1:8083"
     connector_name: str = "clearsight"
     password_reference: str | None = Field(
         None,
@@ -85,7 +105,7 @@ class ReportSettings(Section):
 
 
 class CloudWatchSettings(Section):
-    endpoint_url: str | None = Field(None, description="empty: real AWS; else the simulator")
+    endpoint_url: OpenUrl | None = Field(None, description="empty: real AWS; else the simulator")
     region: str = "eu-west-1"
     account_id: str = "000000000000"
     groups: tuple[str, ...] = ("/clearsight/forecast-api", "/clearsight/forecast-engine")
@@ -256,8 +276,8 @@ def _not_json() -> str | None:
 
 
 def required(dsn: SecretStr | None, name: str) -> str:
-    """The secret's value. Raises ConfigurationError naming the variable where it is not set."""
+    """The secret's value. Raises ConfigurationError naming the variable where it is not set or cannot be used."""
+    variable = f"CLEARSIGHT_{name.upper().replace('.', '__')}"
     if dsn is None:
-        variable = f"CLEARSIGHT_{name.upper().replace('.', '__')}"
         raise ConfigurationError(f"{name} is not set", f"set {variable}, or start the local stack with `clearsight up`")
-    return dsn.get_secret_value()
+    return require_dsn(dsn.get_secret_value(), variable)

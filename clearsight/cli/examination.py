@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from clearsight.cli.api_facts import observe_api
+from clearsight.addresses import dsn_problem, without_login
 from clearsight.doctor import api, catalogue, cloudwatch, connect, kafka, source
 from clearsight.doctor import report as reporting
 from clearsight.doctor import settings as setting_rules
@@ -60,7 +61,7 @@ def examine(
     mapping, problem = _mapping(settings)
     needed = tuple(dict.fromkeys(name for area in areas for name in _NEEDED.get(area, ())))
     first = setting_rules.judge(states, _logins(dsns, states), needed, problem)
-    usable = {name: dsn.get_secret_value() for name, dsn in dsns.items() if dsn and states[name] == "usable"}
+    usable = {name: dsn.get_secret_value() for name, dsn in dsns.items() if dsn and states[name] == ""}
     asked = {
         area: question for area, question in _questions(settings, mapping, usable, limits).items() if area in areas
     }
@@ -112,7 +113,7 @@ def _source(settings: Settings, mapping: Mapping | None, dsn: str | None) -> Exa
     if mapping is None or dsn is None:
         because = "the mapping file cannot be read" if mapping is None else "source.dsn cannot be used"
         return _left("source", because)
-    connector = f"{settings.connect.url}/connectors/{settings.connect.connector_name}"
+    connector = f"{without_login(settings.connect.url)}/connectors/{settings.connect.connector_name}"
     names = (settings.source.publication, settings.source.slot, connector, settings.kafka.topic_prefix)
     wanted = Wanted(mapping, *names)
     return source.judge(observe_source(dsn, settings.source, mapping), wanted)
@@ -128,7 +129,7 @@ def _kafka(settings: Settings, mapping: Mapping | None, lag_limit_s: float) -> E
 
 def _connect(settings: Settings, mapping: Mapping | None) -> Examination:
     wanted = connect.Wanted(
-        url=settings.connect.url,
+        url=without_login(settings.connect.url),
         connector=settings.connect.connector_name,
         plugin=PLUGIN,
         plugin_version=DEBEZIUM,
@@ -168,18 +169,10 @@ def _mapping(settings: Settings) -> tuple[Mapping | None, tuple[str, str] | None
 
 
 def _state(dsn: SecretStr | None) -> setting_rules.State:
-    if dsn is None:
-        return "missing"
-    try:
-        conninfo_to_dict(dsn.get_secret_value())
-    except psycopg.ProgrammingError:
-        return "broken"
-    return "usable"
+    return None if dsn is None else dsn_problem(dsn.get_secret_value()) or ""
 
 
 def _logins(dsns: dict[str, SecretStr | None], states: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """User and password of each connection string."""
-    parts = {
-        name: conninfo_to_dict(dsn.get_secret_value()) for name, dsn in dsns.items() if dsn and states[name] == "usable"
-    }
+    parts = {name: conninfo_to_dict(dsn.get_secret_value()) for name, dsn in dsns.items() if dsn and states[name] == ""}
     return {name: (str(each.get("user") or ""), str(each.get("password") or "")) for name, each in parts.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from clearsight.doctor.finding import Examination, Kind
 
 CHECKS = ("settings", "mapping file", "connection strings", "passwords")
@@ -32,8 +30,8 @@ MISSING = Kind(
 DSN = Kind(
     code="settings.dsn",
     check="connection strings",
-    what="{variable} is not a connection string",
-    mend="write it as postgresql://user:password@host:5432/database; encode special characters as %40 for @",
+    what="{variable} is no connection string that can be used: {problem}",
+    mend="write it as postgresql://user:password@host:5432/database; in user and password write @ as %40, / as %2F, % as %25",
 )
 PASSWORD = Kind(
     code="settings.default-password",
@@ -45,7 +43,8 @@ PASSWORD = Kind(
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
 
-State = Literal["missing", "broken", "usable"]
+State = str | None
+"""Of a connection string: None where it is not set, "" where it can be used, else why not."""
 
 
 def variable(name: str) -> str:
@@ -65,10 +64,10 @@ def judge(
         problem, mend = mapping_problem
         found.find(MAPPING, problem=problem, mend=mend)
     for name, state in dsns.items():
-        if state == "broken":
-            found.find(DSN, variable=variable(name))
-        elif state == "missing" and name in needed:
+        if state is None and name in needed:
             found.find(MISSING, variable=variable(name))
+        elif state:
+            found.find(DSN, variable=variable(name), problem=state)
     guessable = [variable(name) for name, (user, password) in logins.items() if _is_guessable(user, password)]
     if guessable:
         found.find(PASSWORD, variables=", ".join(guessable))

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+from clearsight.addresses import without_login
 from clearsight.doctor.connect import ConnectFacts
 from clearsight.doctor.finding import Away
 from clearsight.settings import ConnectSettings
@@ -23,11 +24,11 @@ def observe_connect(connect: ConnectSettings) -> ConnectFacts | Away:
             plugins = client.get("/connector-plugins").raise_for_status().json()
             return _facts(client, {plugin["class"]: plugin["version"] for plugin in plugins}, connect.connector_name)
     except httpx.HTTPStatusError as error:
-        return Away(connect.url, f"HTTP {error.response.status_code}")
+        return Away(without_login(connect.url), f"HTTP {error.response.status_code}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Away(connect.url, str(error) or type(error).__name__)
+        return Away(without_login(connect.url), str(error) or type(error).__name__)
     except (ValueError, KeyError, TypeError):
-        return Away(connect.url, "what answers is not Kafka Connect")
+        return Away(without_login(connect.url), "what answers is not Kafka Connect")
 
 
 def _facts(client: httpx.Client, plugins: dict[str, str], connector: str) -> ConnectFacts:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from psycopg.conninfo import conninfo_to_dict
 
+from clearsight.addresses import without_login
 from clearsight.errors import SourceError, Unavailable
 from clearsight.mapping import Mapping
 from clearsight.settings import ConnectSettings, Settings, required
@@ -66,7 +67,7 @@ def register(connect: ConnectSettings, config: dict[str, str]) -> None:
             _wait_until_running(client, f"{url}/status", connect.start_timeout_s)
     except httpx.HTTPError as error:
         raise Unavailable(
-            f"Kafka Connect at {connect.url} did not answer: {type(error).__name__}",
+            f"Kafka Connect at {without_login(connect.url)} did not answer: {type(error).__name__}",
             "start it, or correct CLEARSIGHT_CONNECT__URL",
         ) from None
 

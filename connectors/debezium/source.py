@@ -8,7 +8,8 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from clearsight.errors import ConfigurationError, SourceError, Unavailable
+from clearsight.addresses import require_dsn
+from clearsight.errors import SourceError, Unavailable
 from clearsight.mapping import Mapping
 from clearsight.proposal.catalogue import Catalogue
 from clearsight.proposal.misfits import misfits
@@ -153,16 +154,8 @@ def connect(dsn: str, named: str) -> Connection[Any]:
 
     Raises ConfigurationError where it is none, Unavailable with the server's reason. Neither holds a password.
     """
-    mend = f"correct {named}; write signs in a password as %XX, or leave it to PGPASSWORD or ~/.pgpass"
     try:
-        parts = conninfo_to_dict(dsn)
-        readable = "@" not in str(parts.get("host", "")) and str(parts.get("port") or 0).replace(",", "").isdigit()
-    except psycopg.ProgrammingError:
-        readable = False
-    if not readable:  # its parts, and so PostgreSQL's own message, may hold pieces of the password
-        raise ConfigurationError("the source's address is no connection string", mend)
-    try:
-        return psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
+        return psycopg.connect(require_dsn(dsn, named), autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
         reason = (str(error).strip().splitlines() or ["no answer"])[0]
         raise Unavailable(f"the source database did not answer: {reason}", f"check {named}") from None
