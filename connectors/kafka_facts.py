@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from clearsight.doctor.finding import Away
-from clearsight.doctor.kafka import KafkaFacts, TopicFacts, Waiting, WorkerFacts
+from clearsight.doctor.kafka import ForwarderFacts, KafkaFacts, TopicFacts, Waiting, Wanted, WorkerFacts
 from clearsight.topics import Topic
 
 TIMEOUT_S = 4.0
@@ -33,20 +33,21 @@ def admin_client(servers: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": servers, "log_level": 0}, logger=_SILENT)
 
 
-def observe_kafka(
-    servers: str, topics: Sequence[Topic], consumed: Sequence[str], group: str, lag_limit_s: float
-) -> KafkaFacts | Away:
+def observe_kafka(wanted: Wanted, consumed: Sequence[str]) -> KafkaFacts | Away:
     """`consumed` are the topics that the workers' consumer group reads. Raises KafkaException where Kafka refuses."""
+    servers, group, lag_limit_s = wanted.servers, wanted.group, wanted.lag_limit_s
     admin = admin_client(servers)
     try:
-        brokers = admin.list_topics(timeout=TIMEOUT_S).brokers
+        cluster = admin.list_topics(timeout=TIMEOUT_S)
     except KafkaException as error:
         return Away(servers, error.args[0].str())
-    found = observe_topics(admin, topics)
+    found = observe_topics(admin, wanted.topics)
     return KafkaFacts(
         topics=found,
-        broker=_broker_settings(admin, servers, min(brokers)),
+        broker=_broker_settings(admin, servers, min(cluster.brokers)),
         workers=_workers(admin, servers, group, {name: found[name] for name in consumed if name in found}, lag_limit_s),
+        forwarder=_forwarder(admin, servers, wanted.checkpoints),
+        connect_policies=_policies(admin, [name for name in wanted.connect_topics if name in cluster.topics]),
     )
 
 
@@ -107,6 +108,23 @@ def _broker_settings(admin: AdminClient, servers: str, broker: int) -> dict[str,
         return _values(future)
     except KafkaException as error:
         return Away(servers, error.args[0].str(), refused=True)
+
+
+def _policies(admin: AdminClient, topics: list[str]) -> dict[str, str]:
+    asked = admin.describe_configs(list(map(_resource, topics)), request_timeout=TIMEOUT_S) if topics else {}
+    return {resource.name: _values(future)["cleanup.policy"] for resource, future in asked.items()}
+
+
+def _forwarder(admin: AdminClient, servers: str, topic: str) -> ForwarderFacts | Away:
+    newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+    try:
+        (future,) = admin.list_offsets({TopicPartition(topic, 0): newest}, request_timeout=TIMEOUT_S).values()
+        at_ms = future.result().timestamp
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return ForwarderFacts(None)
+        return Away(servers, error.args[0].str(), refused=True)
+    return ForwarderFacts(time.time_ns() // 1_000_000 - at_ms if at_ms >= 0 else None)
 
 
 def _workers(

@@ -11,7 +11,7 @@ from clearsight.doctor.finding import Examination, Finding
 from clearsight.doctor.kafka import CHECKS, Wanted, judge_topics, mendable
 from clearsight.errors import Unavailable
 from clearsight.settings import KafkaSettings
-from clearsight.topics import PARTITIONS, Topic, topics
+from clearsight.topics import PARTITIONS, Topic, TopicNames, topics
 from connectors.kafka_facts import observe_topics, set_topic_settings
 
 _TIMEOUT_S = 15.0
@@ -85,6 +85,8 @@ def wanted_topics(kafka: KafkaSettings, tables: tuple[str, ...], group: str = ""
         group=group,
         lag_limit_s=lag_limit_s,
         workers_at_most=PARTITIONS,
+        connect_topics=tuple(f"{kafka.topic_prefix}.connect.{name}" for name in ("config", "offset", "status")),
+        checkpoints=TopicNames(kafka.topic_prefix).forwarder_state,
     )
 
 

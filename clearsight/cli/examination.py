@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 from confluent_kafka import KafkaException
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from clearsight.cli.api_facts import observe_api
 from clearsight.addresses import dsn_problem, without_login
+from clearsight.cli.api_facts import observe_api
 from clearsight.doctor import api, catalogue, cloudwatch, connect, kafka, source
 from clearsight.doctor import report as reporting
 from clearsight.doctor import settings as setting_rules
@@ -35,15 +36,18 @@ from sql.report_facts import observe_report
 
 TIME_LIMIT_S = 8.0
 LAG_LIMIT_S = 60.0
+SILENCE_LIMIT_S = 30.0
 
 _NEEDED = {"source": ("source.dsn",), "connect": ("source.dsn",), "report": ("report.writer_dsn", "report.api_dsn")}
 
 
 class Limits(NamedTuple):
-    """`whole_s` is for everything together, `lag_s` how long a record may wait for a worker."""
+    """`whole_s` is for everything together, `lag_s` how long a record may wait for a worker, `silence_s` how long the
+    forwarder may write no checkpoint beyond the interval of its settings."""
 
     whole_s: float = TIME_LIMIT_S
     lag_s: float = LAG_LIMIT_S
+    silence_s: float = SILENCE_LIMIT_S
 
 
 Question = Callable[[], Examination]
@@ -101,7 +105,7 @@ def _questions(
 ) -> dict[str, Question]:
     return {
         "source": lambda: _source(settings, mapping, dsns.get("source.dsn")),
-        "kafka": lambda: _kafka(settings, mapping, limits.lag_s),
+        "kafka": lambda: _kafka(settings, mapping, limits),
         "connect": lambda: _connect(settings, mapping if "source.dsn" in dsns else None),
         "report": lambda: _report({name.split(".")[1][:-4]: dsn for name, dsn in dsns.items() if name[:6] == "report"}),
         "cloudwatch": lambda: cloudwatch.judge(observe_cloudwatch(settings.cloudwatch), settings.cloudwatch.region),
@@ -119,12 +123,14 @@ def _source(settings: Settings, mapping: Mapping | None, dsn: str | None) -> Exa
     return source.judge(observe_source(dsn, settings.source, mapping), wanted)
 
 
-def _kafka(settings: Settings, mapping: Mapping | None, lag_limit_s: float) -> Examination:
+def _kafka(settings: Settings, mapping: Mapping | None, limits: Limits) -> Examination:
     if mapping is None:
         return _left("kafka", "the mapping file cannot be read")
-    wanted = wanted_topics(settings.kafka, mapping.tables(), settings.worker.group_id, lag_limit_s)
+    wanted = wanted_topics(settings.kafka, mapping.tables(), settings.worker.group_id, limits.lag_s)
+    silence_s = limits.silence_s + settings.forwarder.state_interval_ms / 1000
+    wanted = msgspec.structs.replace(wanted, silence_limit_s=silence_s)
     consumed = TopicNames(settings.kafka.topic_prefix).consumed(mapping.tables())
-    return kafka.judge(observe_kafka(wanted.servers, wanted.topics, consumed, wanted.group, lag_limit_s), wanted)
+    return kafka.judge(observe_kafka(wanted, consumed), wanted)
 
 
 def _connect(settings: Settings, mapping: Mapping | None) -> Examination:

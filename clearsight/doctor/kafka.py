@@ -10,7 +10,7 @@ from clearsight.doctor.finding import Away, Examination, Kind
 from clearsight.doctor.names import shortened
 from clearsight.topics import AUDIT_MAX_BYTES, Topic
 
-CHECKS = ("connection", "topics", "partitions", "copies", "settings of the topics", "broker", "worker")
+CHECKS = ("connection", "topics", "partitions", "copies", "settings of the topics", "broker", "worker", "forwarder")
 
 REQUEST_MARGIN_BYTES = 1024 * 1024
 """A request holds more than its largest record."""
@@ -117,6 +117,28 @@ WORKER_BEHIND = Kind(
     mend="wait if it catches up; else look at its log, or start more workers (up to {most} share the work)",
     follows=("kafka.worker-absent", *WORKER_ABSENT.follows),
 )
+CONNECT_TOPIC = Kind(
+    code="kafka.connect-topic",
+    check="settings of the topics",
+    what="{topics}: cleanup.policy is {found}, should be compact: Kafka Connect keeps its connectors and how far they are in "
+    "it, and forgets what is deleted",
+    mend="kafka-configs.sh --bootstrap-server {servers} --entity-type topics --entity-name {topic} --alter --add-config "
+    "cleanup.policy=compact; then `clearsight register`, should Kafka Connect have forgotten the connector",
+)
+FORWARDER_SILENT = Kind(
+    code="kafka.forwarder-silent",
+    check="forwarder",
+    what="no forwarder writes to {topic}: {last}; log lines do not arrive",
+    mend="start one with `clearsight forward run`; if one runs, look at its log",
+    follows=(
+        "kafka.topic-missing",
+        "cloudwatch.no-groups",
+        "cloudwatch.unreachable",
+        "cloudwatch.credentials",
+        "cloudwatch.group-missing",
+        "cloudwatch.denied",
+    ),
+)
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
 
@@ -149,12 +171,22 @@ class WorkerFacts(msgspec.Struct, frozen=True):
     waiting: tuple[Waiting, ...]
 
 
+class ForwarderFacts(msgspec.Struct, frozen=True):
+    """Its checkpoints come each second or so, also when all is quiet."""
+
+    age_ms: int | None
+    """Of the newest, by the broker's clock; None where there is none."""
+
+
 class KafkaFacts(msgspec.Struct, frozen=True, kw_only=True):
     topics: dict[str, TopicFacts]
     """Of the product's topics, those that exist."""
     broker: dict[str, str] | Away
     """The broker's own settings, where Kafka tells them."""
     workers: WorkerFacts | Away
+    forwarder: ForwarderFacts | Away
+    connect_policies: dict[str, str]
+    """The cleanup.policy of Kafka Connect's own topics, of those that exist under the product's prefix."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +196,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     lag_limit_s: float
     workers_at_most: int
+    connect_topics: tuple[str, ...] = ()
+    """Kafka Connect's own, as the product's deployments name them."""
+    checkpoints: str = "clearsight.forwarder.state"
+    silence_limit_s: float = 30
 
 
 def judge(facts: KafkaFacts | Away, wanted: Wanted) -> Examination:
@@ -175,6 +211,8 @@ def judge(facts: KafkaFacts | Away, wanted: Wanted) -> Examination:
     judge_topics(found, facts.topics, wanted)
     _broker(found, facts.broker)
     _workers(found, facts.workers, wanted)
+    _forwarder(found, facts.forwarder, wanted)
+    _connect_topics(found, facts.connect_policies, wanted)
     return found
 
 
@@ -235,6 +273,26 @@ def _workers(found: Examination, workers: WorkerFacts | Away, wanted: Wanted) ->
             limit_s=f"{wanted.lag_limit_s:.0f}",
             most=wanted.workers_at_most,
         )
+
+
+def _forwarder(found: Examination, forwarder: ForwarderFacts | Away, wanted: Wanted) -> None:
+    if isinstance(forwarder, Away):
+        found.leave(f"Kafka does not tell of {wanted.checkpoints}: {forwarder.reason}", ["forwarder"])
+    elif forwarder.age_ms is None:
+        found.find(FORWARDER_SILENT, topic=wanted.checkpoints, last="none ever did")
+    elif forwarder.age_ms > wanted.silence_limit_s * 1000:
+        last = f"the last checkpoint came {forwarder.age_ms / 1000:,.0f} s ago"
+        found.find(FORWARDER_SILENT, topic=wanted.checkpoints, last=last)
+
+
+def _connect_topics(found: Examination, policies: dict[str, str], wanted: Wanted) -> None:
+    wrong: dict[str, list[str]] = {}
+    for name, policy in policies.items():
+        if policy != "compact":
+            wrong.setdefault(policy, []).append(name)
+    for policy, names in wrong.items():
+        topic = names[0] if len(names) == 1 else "TOPIC"
+        found.find(CONNECT_TOPIC, topics=shortened(names), topic=topic, found=policy, servers=wanted.servers)
 
 
 def _broker(found: Examination, broker: dict[str, str] | Away) -> None:

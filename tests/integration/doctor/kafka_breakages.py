@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from confluent_kafka.admin import NewTopic
 
+from clearsight.cli.examination import Limits
 from clearsight.doctor.finding import Report
 from clearsight.stack import kafka
 from clearsight.stack.part import Launch, Part, Site
@@ -18,6 +19,7 @@ from connectors.kafka_facts import set_topic_settings
 from connectors.topics import create_topics, mend_topics
 from tests.integration.doctor.world import World, breaks, until
 
+ABSENT = ("kafka.worker-absent", "kafka.forwarder-silent")
 LOGS, AUDIT = "clearsight.logs", "clearsight.audit"
 """Nobody reads the audit topic here, so it may go and come back."""
 
@@ -150,10 +152,10 @@ def broker(world: World, line: str) -> Iterator[str]:
 
 
 def without_worker(world: World, servers: str) -> Report:
-    """What is found there beside that no worker is; a new broker cannot tell of groups at once."""
+    """What is found there beside that no worker and no forwarder is; a new broker cannot tell of groups at once."""
     kafka = {"bootstrap_servers": servers}
     report: Report = until(lambda: _if_worker_is_missed(world.examine("kafka", kafka=kafka)), "groups are known")
-    report.findings[:] = [finding for finding in report.findings if finding.code != "kafka.worker-absent"]
+    report.findings[:] = [finding for finding in report.findings if finding.code not in ABSENT]
     return report
 
 
@@ -172,10 +174,30 @@ def worker_hangs(world: World) -> Report:
     pid = world.product.pid("worker")
     os.kill(pid, signal.SIGSTOP)
     try:
-        return until(lambda: _with_findings(world.examine("kafka", lag_s=1)), "the worker is behind", 8)
+        return until(lambda: _with_findings(world.examine("kafka", limits=Limits(lag_s=1))), "the worker is behind", 8)
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
 def _with_findings(report: Report) -> Report | None:
     return report if report.findings else None
+
+
+@breaks("kafka.forwarder-silent")
+def forwarder_killed(world: World) -> Report:
+    world.product.kill("forwarder")
+    try:
+        return until(lambda: _with_findings(world.examine(limits=Limits(silence_s=1))), "the forwarder is missed", 10)
+    finally:
+        world.product.run("up")
+        until(lambda: not world.examine("kafka", limits=Limits(silence_s=1)).findings, "the forwarder is back")
+
+
+@breaks("kafka.connect-topic")
+def connects_offsets_deleted(world: World) -> Report:
+    offsets = "clearsight.connect.offset"
+    set_topic_settings(world.kafka, {offsets: {"cleanup.policy": "delete"}})
+    try:
+        return world.examine()
+    finally:
+        set_topic_settings(world.kafka, {offsets: {"cleanup.policy": "compact"}})

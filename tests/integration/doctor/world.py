@@ -44,9 +44,11 @@ class World:
         self.folder = folder
         self.kafka = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
 
-    def examine(self, *areas: str, lag_s: float = 60.0, settings: Settings | None = None, **changes: Any) -> Report:
+    def examine(
+        self, *areas: str, limits: Limits | None = None, settings: Settings | None = None, **changes: Any
+    ) -> Report:
         """With `changes` in the settings, as section={name: value}."""
-        return examine(settings or self.changed(**changes), areas or AREAS, Limits(lag_s=lag_s))
+        return examine(settings or self.changed(**changes), areas or AREAS, limits or Limits())
 
     def changed(self, mapping_file: Path | None = None, **changes: dict[str, Any]) -> Settings:
         sections = {name: getattr(self.settings, name).model_copy(update=values) for name, values in changes.items()}
