@@ -121,9 +121,8 @@ FAULTS = (
     Fault("worker killed", "worker", _kill("worker")),
     Fault("worker frozen past its session", "worker", _freeze_owner),
     Fault("a worker joins or leaves", "crew", _change_crew),
-    Fault(
-        "worker's database sessions cut", "postgres", _cut(REPORT_DATABASE, "application_name = 'clearsight-worker'")
-    ),
+    Fault("worker's database sessions cut", "postgres", _cut(REPORT_DATABASE, WORKERS)),
+    Fault("reporting database read-only", "postgres", _forbid_writing),
     Fault("forwarder killed", "forwarder", _kill("forwarder")),
     Fault("Connect killed, offsets not committed", "connect", _kill("connect")),
     Fault("connector and task restarted", "connect", _restart_connector),
