@@ -34,6 +34,7 @@ UNREACHABLE = Kind(
     mend="start it, or correct CLEARSIGHT_CONNECT__URL",
     follows=("kafka.unreachable",),
 )
+_ELSEWHERE = msgspec.structs.replace(UNREACHABLE, follows=())
 PLUGIN_MISSING = Kind(
     code="connect.plugin-missing",
     check="plugin",
@@ -100,7 +101,8 @@ PASSWORD_READABLE = Kind(
     "${{env:CLEARSIGHT_SOURCE_PASSWORD}}, then run `clearsight register`",
 )
 
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind) and value is not _FAILED_OTHERWISE)
+_ONCE_MORE = (_ELSEWHERE, _FAILED_OTHERWISE)
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind) and value not in _ONCE_MORE)
 
 
 class ConnectFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +128,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def judge(facts: ConnectFacts | Away, wanted: Wanted) -> Examination:
     found = Examination("connect", CHECKS)
     if isinstance(facts, Away):
-        found.find(UNREACHABLE, where=facts.where, reason=facts.reason)
+        found.find(_ELSEWHERE if facts.misnamed else UNREACHABLE, where=facts.where, reason=facts.reason)
         found.leave("Kafka Connect does not answer")
         return found
     version = facts.plugins.get(wanted.plugin)

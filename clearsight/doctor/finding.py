@@ -62,6 +62,8 @@ class Away(msgspec.Struct, frozen=True):
     reason: str
     refused: bool = False
     """It answered, and let nobody in."""
+    misnamed: bool = False
+    """It can never be there: the address is none, or what is there is something else."""
 
 
 class Examination:

@@ -29,6 +29,11 @@ _STOPS_THE_CONNECTOR = (
 )
 _MAKES_NO_SLOT = tuple(code for code in _STOPS_THE_CONNECTOR if code not in ("connect.paused", "connect.failed"))
 """A connector that is paused keeps its slot, and one without its slot fails."""
+_NEW_SNAPSHOT = "curl -X PUT '{connector}/stop'; curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume'"
+_NOT_CAPTURED = (
+    "; what changed there meanwhile was not captured, is gone from the stream, and a new snapshot is due: "
+    + _NEW_SNAPSHOT
+)
 
 UNREACHABLE = Kind(
     code="source.unreachable",
@@ -123,13 +128,13 @@ PUBLICATION = Kind(
     code="source.publication",
     check="publication",
     what="the source has no publication {publication}",
-    mend="CREATE PUBLICATION {publication_sql} FOR TABLE {tables_sql}{with_options}",
+    mend="CREATE PUBLICATION {publication_sql} FOR TABLE {tables_sql}{with_options}" + _NOT_CAPTURED,
 )
 PUBLICATION_MISSING = Kind(
     code="source.publication-missing",
     check="publication",
     what="the publication {publication} leaves out {tables}: changes there are not seen",
-    mend="{set_options}ALTER PUBLICATION {publication_sql} ADD TABLE {tables_sql}",
+    mend="{set_options}ALTER PUBLICATION {publication_sql} ADD TABLE {tables_sql}" + _NOT_CAPTURED,
 )
 PUBLICATION_EXTRA = Kind(
     code="source.publication-extra",
@@ -151,13 +156,13 @@ PUBLICATION_OPERATIONS = Kind(
     code="source.publication-operations",
     check="publication",
     what="the publication {publication} does not publish {missing}",
-    mend="ALTER PUBLICATION {publication_sql} SET (publish = 'insert, update, delete, truncate')",
+    mend="ALTER PUBLICATION {publication_sql} SET (publish = 'insert, update, delete, truncate')" + _NOT_CAPTURED,
 )
 PUBLICATION_FILTER = Kind(
     code="source.publication-filter",
     check="publication",
     what="the publication {publication} publishes only part of {table} ({part})",
-    mend="{set_options}ALTER PUBLICATION {publication_sql} SET TABLE {tables_sql}",
+    mend="{set_options}ALTER PUBLICATION {publication_sql} SET TABLE {tables_sql}" + _NOT_CAPTURED,
 )
 PUBLICATION_ROOT = Kind(
     code="source.publication-root",

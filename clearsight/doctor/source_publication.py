@@ -87,6 +87,7 @@ def _values(facts: SourceFacts, wanted: Wanted) -> dict[str, str]:
     return {
         "publication": wanted.publication,
         "publication_sql": name,
+        "connector": wanted.connector,
         "tables_sql": table_names(each.name for each in tables),
         "with_options": f" WITH ({options})" if options else "",
         "set_options": f"ALTER PUBLICATION {name} SET ({lacking}); " if lacking else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from connectors.debezium.register import cause_of
 
 PLUGIN = "io.debezium.connector.postgresql.PostgresConnector"
 TIMEOUT_S = 4.0
+_NOT_READY_FROM = 500
 
 
 def observe_connect(connect: ConnectSettings) -> ConnectFacts | Away:
@@ -24,11 +26,19 @@ def observe_connect(connect: ConnectSettings) -> ConnectFacts | Away:
             plugins = client.get("/connector-plugins").raise_for_status().json()
             return _facts(client, {plugin["class"]: plugin["version"] for plugin in plugins}, connect.connector_name)
     except httpx.HTTPStatusError as error:
-        return Away(without_login(connect.url), f"HTTP {error.response.status_code}")
+        status = error.response.status_code
+        return Away(without_login(connect.url), f"HTTP {status}", misnamed=status < _NOT_READY_FROM)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Away(without_login(connect.url), str(error) or type(error).__name__)
+        return Away(without_login(connect.url), str(error) or type(error).__name__, misnamed=_unknown_name(error))
     except (ValueError, KeyError, TypeError):
-        return Away(without_login(connect.url), "what answers is not Kafka Connect")
+        return Away(without_login(connect.url), "what answers is not Kafka Connect", misnamed=True)
+
+
+def _unknown_name(error: BaseException | None) -> bool:
+    """httpx has the reason of its reason."""
+    while error is not None and not isinstance(error, socket.gaierror):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _facts(client: httpx.Client, plugins: dict[str, str], connector: str) -> ConnectFacts:

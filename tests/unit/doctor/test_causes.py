@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from clearsight.doctor.finding import report
+from clearsight.doctor import connect, kafka
+from clearsight.doctor import source_kinds as kinds
+from clearsight.doctor.finding import Away, Kind, report
+from clearsight.settings import ConnectSettings
+from connectors.debezium.connect_facts import observe_connect
 from connectors.debezium.register import cause_of
 from tests.unit.doctor.test_recorded import of_connect, of_source
+from tests.unit.doctor.test_rules import kafka_wanted
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +60,26 @@ def test_a_reason_is_the_sentence_of_the_innermost_cause() -> None:
 )
 def test_other_reasons(trace: str, reason: str) -> None:
     assert cause_of(trace) == reason
+
+
+def test_a_connect_of_an_unknown_name_is_not_kafkas_fault() -> None:
+    assert _beside_kafka_that_is_away("http://nowhere.invalid:8083") == ["kafka.unreachable", "connect.unreachable"]
+
+
+def test_a_connect_that_refuses_may_wait_for_kafka() -> None:
+    assert _beside_kafka_that_is_away("http://127.0.0.1:1") == ["kafka.unreachable"]
+
+
+def _beside_kafka_that_is_away(url: str) -> list[str]:
+    wanted = connect.Wanted(url=url, connector="c", plugin="p", plugin_version="1", config=None)
+    broker = kafka.judge(Away("k:9092", "refused"), kafka_wanted())
+    found = report([broker, connect.judge(observe_connect(ConnectSettings(url=url)), wanted)])
+    return [finding.code for finding in found.findings]
+
+
+@pytest.mark.parametrize(
+    "kind", [kinds.PUBLICATION, kinds.PUBLICATION_MISSING, kinds.PUBLICATION_OPERATIONS, kinds.PUBLICATION_FILTER]
+)
+def test_what_a_publication_left_out_is_gone_until_a_new_snapshot(kind: Kind) -> None:
+    assert "was not captured" in kind.mend
+    assert "curl -X DELETE '{connector}/offsets'" in kind.mend
