@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from clearsight.doctor.finding import Examination, Finding
-from clearsight.doctor.kafka import CHECKS, Wanted, judge_topics, mendable
+from clearsight.doctor.kafka import CHECKS, TopicFacts, Wanted, judge_topics, mendable
 from clearsight.errors import Unavailable
 from clearsight.settings import KafkaSettings
 from clearsight.topics import PARTITIONS, Topic, TopicNames, topics
@@ -44,19 +46,48 @@ def create_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[str]:
     return created
 
 
-def differing_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[Finding]:
-    """Where topics are not as `create_topics` makes them, of those that Kafka tells of: a new one may not be seen yet.
+class Differing(NamedTuple):
+    """Where topics are not as `create_topics` makes them."""
 
-    Raises Unavailable.
-    """
-    found = Examination("kafka", CHECKS)
-    wanted = wanted_topics(kafka, tables)
+    losing: list[Finding]
+    """These lose records, or the order of records, once there are some."""
+    lesser: list[Finding]
+
+
+def differing_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> Differing:
+    """Of those topics that Kafka tells of: a new one may not be seen yet. Raises Unavailable."""
     try:
-        present = observe_topics(AdminClient({"bootstrap.servers": kafka.bootstrap_servers}), wanted.topics)
+        present = observe_topics(AdminClient({"bootstrap.servers": kafka.bootstrap_servers}), _topics(kafka, tables))
     except KafkaException as error:
         raise _unavailable(error) from None
-    seen = tuple(topic for topic in wanted.topics if topic.name in present)
-    judge_topics(found, present, msgspec.structs.replace(wanted, topics=seen))
+    return judged(present, kafka, tables)
+
+
+def judged(present: dict[str, TopicFacts], kafka: KafkaSettings, tables: tuple[str, ...]) -> Differing:
+    """The same, of what was observed."""
+    seen = [topic for topic in _topics(kafka, tables) if topic.name in present]
+    losing, lesser = [], []
+    for topic in seen:
+        facts = present[topic.name]
+        lost = {
+            name: value for name, value in mendable(topic, facts).items() if name in _LOSING and name in facts.settings
+        }
+        losing.append(msgspec.structs.replace(topic, config=lost))
+        kept = {name: value for name, value in topic.config.items() if name not in lost}
+        lesser.append(msgspec.structs.replace(topic, config=kept, partitions=facts.partitions))
+    whole = wanted_topics(kafka, tables)
+    return Differing(
+        _findings(present, msgspec.structs.replace(whole, topics=tuple(losing), replication_factor=0)),
+        _findings(present, msgspec.structs.replace(whole, topics=tuple(lesser))),
+    )
+
+
+_LOSING = frozenset({"cleanup.policy", "message.timestamp.type", "retention.ms", "retention.bytes"})
+
+
+def _findings(present: dict[str, TopicFacts], wanted: Wanted) -> list[Finding]:
+    found = Examination("kafka", CHECKS)
+    judge_topics(found, present, wanted)
     return [finding for _, finding in found.kinds]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from connectors.topics import Differing
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +19,8 @@ def register_connector(
     print_sql: Annotated[bool, typer.Option("--print-sql", help="only print the SQL that prepares a source")] = False,
 ) -> None:
     """Create the topics and create or update the Debezium connector; return when its task runs. Safe to run again.
+
+    Existing topics are left as they are. Where their settings would lose records, it ends with 1 instead.
 
     Example: clearsight register --print-sql | less
     """
@@ -34,11 +39,23 @@ def register_connector(
     source.check_source(settings.source, mapping)
     created = create_topics(settings.kafka, mapping.tables())
     if created:
-        typer.echo(f"created {len(created)} topics")
-    differing = differing_topics(settings.kafka, mapping.tables())
-    for finding in differing:
-        typer.secho(f"{finding.severity}: {finding.what}", fg="yellow", err=True)
-    if differing:
-        typer.echo("  mend: see `clearsight doctor --area kafka`; existing topics are left as they are", err=True)
+        typer.echo(f"created {len(created)} topic{'' if len(created) == 1 else 's'}")
+    _require_topics(differing_topics(settings.kafka, mapping.tables()))
     register(settings.connect, connector_config(settings, mapping))
     typer.echo(f"connector {settings.connect.connector_name} runs")
+
+
+def _require_topics(differing: Differing) -> None:
+    """Name what differs. Raises ClearSightError where records would be lost by it."""
+    from clearsight.errors import ClearSightError
+
+    for severity, findings in (("error", differing.losing), ("warning", differing.lesser)):
+        for finding in findings:
+            colour = "red" if severity == "error" else "yellow"
+            typer.secho(f"{severity}: {finding.what}", fg=colour, err=True)
+            typer.echo(f"  mend: {finding.mend}", err=True)
+    if differing.losing:
+        raise ClearSightError(
+            "the connector was not created or changed: records would be lost, or their order",
+            "mend the topics named as errors, see `clearsight doctor --area kafka`, then register again",
+        )
