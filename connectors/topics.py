@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from clearsight.doctor.finding import Examination, Finding
@@ -14,7 +13,7 @@ from clearsight.doctor.kafka import CHECKS, TopicFacts, Wanted, judge_topics, me
 from clearsight.errors import Unavailable
 from clearsight.settings import KafkaSettings
 from clearsight.topics import PARTITIONS, Topic, TopicNames, topics
-from connectors.kafka_facts import observe_topics, set_topic_settings
+from connectors.kafka_facts import admin_client, observe_topics, set_topic_settings
 
 _TIMEOUT_S = 15.0
 
@@ -24,7 +23,7 @@ def create_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> list[str]:
 
     Raises Unavailable where Kafka does not answer or refuses.
     """
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin = admin_client(kafka.bootstrap_servers)
     wanted = [
         NewTopic(
             topic.name,
@@ -57,7 +56,7 @@ class Differing(NamedTuple):
 def differing_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> Differing:
     """Of those topics that Kafka tells of: a new one may not be seen yet. Raises Unavailable."""
     try:
-        present = observe_topics(AdminClient({"bootstrap.servers": kafka.bootstrap_servers}), _topics(kafka, tables))
+        present = observe_topics(admin_client(kafka.bootstrap_servers), _topics(kafka, tables))
     except KafkaException as error:
         raise _unavailable(error) from None
     return judged(present, kafka, tables)
@@ -94,7 +93,7 @@ def _findings(present: dict[str, TopicFacts], wanted: Wanted) -> list[Finding]:
 def mend_topics(kafka: KafkaSettings, tables: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Set the settings that differ, by topic, and return them. Nothing is kept for a shorter time than before; partitions
     and copies stay. Raises Unavailable."""
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin = admin_client(kafka.bootstrap_servers)
     wanted = _topics(kafka, tables)
     try:
         present = observe_topics(admin, wanted)

@@ -77,7 +77,7 @@ def _demonstrate(seed: int, seconds: float, rate: float, json_path: Path | None,
     if start:
         _start_stack()
     settings = load_settings()
-    progress = Console(stderr=True, highlight=False)
+    progress = Console(stderr=True, highlight=False, emoji=False)
     with progress.status("preparing") as status:
         demonstration = demonstrate(
             settings, home(), seed=seed, seconds=seconds, rate_per_s=rate, began_s=began_s, say=status.update
@@ -109,7 +109,7 @@ def _deliver(demonstration: Demonstration, link_base: str, json_path: Path | Non
     if json_path == STANDARD_OUTPUT:
         typer.echo(figures, nl=False)
         return
-    show(demonstration, link_base, Console(highlight=False), local)
+    show(demonstration, link_base, Console(highlight=False, emoji=False), local)
     if json_path:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(figures, encoding="utf-8")

@@ -63,7 +63,7 @@ def doctor(
     else:
         from rich.console import Console
 
-        show(found, Console(highlight=False, soft_wrap=True, markup=False))
+        show(found, Console(highlight=False, soft_wrap=True, markup=False, emoji=False))
     raise typer.Exit(exit_code(found.findings, strict))
 
 
@@ -122,9 +122,21 @@ def _count(number: int, what: str) -> str:
 
 
 def _mend(settings: Settings) -> None:
+    """What cannot be mended is found afterwards."""
+    from clearsight.cli.examination import read_mapping
+    from clearsight.errors import Unavailable
     from connectors.topics import mend_topics
 
-    for topic, changed in mend_topics(settings.kafka, settings.mapping.tables()).items():
+    mapping, _ = read_mapping(settings)
+    if mapping is None:
+        typer.echo("nothing mended: the mapping file cannot be read", err=True)
+        return
+    try:
+        mended = mend_topics(settings.kafka, mapping.tables())
+    except Unavailable as error:
+        typer.echo(f"nothing mended: {error.message}", err=True)
+        return
+    for topic, changed in mended.items():
         words = ", ".join(f"{setting} = {value}" for setting, value in changed.items())
         typer.echo(f"mended {topic}: {words}", err=True)
 

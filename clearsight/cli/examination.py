@@ -35,6 +35,7 @@ from connectors.topics import wanted_topics
 from sql.report_facts import observe_report
 
 TIME_LIMIT_S = 8.0
+MAPPING_LIMIT_S = 1.5
 LAG_LIMIT_S = 60.0
 SILENCE_LIMIT_S = 30.0
 
@@ -62,7 +63,7 @@ def examine(
     """Look at these areas, and always at the settings. `answered` is told of each that is through. Raises nothing."""
     dsns = connection_strings(settings)
     states = {name: _state(dsn) for name, dsn in dsns.items()}
-    mapping, problem = _mapping(settings)
+    mapping, problem = read_mapping(settings)
     needed = tuple(dict.fromkeys(name for area in areas for name in _NEEDED.get(area, ())))
     first = setting_rules.judge(states, _logins(dsns, states), needed, problem)
     usable = {name: dsn.get_secret_value() for name, dsn in dsns.items() if dsn and states[name] == ""}
@@ -167,11 +168,17 @@ def _unexamined(area: str, error: BaseException) -> Examination:
     return found
 
 
-def _mapping(settings: Settings) -> tuple[Mapping | None, tuple[str, str] | None]:
-    try:
-        return settings.mapping, None
-    except ClearSightError as error:
-        return None, (error.message, error.mend)
+def read_mapping(settings: Settings) -> tuple[Mapping | None, tuple[str, str] | None]:
+    """The mapping, or what is wrong with its file and the mend. A pipe or a share that hangs is not waited for."""
+    answer = all_within(MAPPING_LIMIT_S, {"mapping": lambda: settings.mapping})["mapping"]
+    if isinstance(answer, Mapping):
+        return answer, None
+    if isinstance(answer, ClearSightError):
+        return None, (answer.message, answer.mend)
+    if isinstance(answer, TimeoutError):
+        problem = f"{settings.mapping_file}: could not be read within {MAPPING_LIMIT_S:.1f} s"
+        return None, (problem, "name a plain file on a disk that answers in CLEARSIGHT_MAPPING_FILE")
+    raise answer
 
 
 def _state(dsn: SecretStr | None) -> setting_rules.State:
