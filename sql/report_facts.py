@@ -17,11 +17,12 @@ from clearsight.doctor.names import quoted
 from clearsight.doctor.report import Pile, ReportFacts, RoleFacts
 from clearsight.login import log_in, place_of
 from sql.migrate import newest_revision, revisions_after
-from sql.models import METADATA, PARTITIONED, SCHEMA
+from sql.models import METADATA, PARTITIONED, SCHEMA, view_scenario_audit_trail
 
 LOGIN_LIMIT_S = 6.5
 
 _TABLES = frozenset(table.name for table in METADATA.tables.values())
+VIEWS = frozenset({"view_scenario_audit_trail"})
 DELETED_BY_WRITER = frozenset({"audit_outbox", "watermark"})
 
 _ROLE: LiteralString = """
@@ -50,6 +51,10 @@ SELECT coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), false)
 _MONTHS: LiteralString = """
 SELECT p.relname, c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
   JOIN pg_namespace n ON n.oid = p.relnamespace WHERE n.nspname = %s AND p.relname = ANY(%s)
+"""
+_RELATIONS: LiteralString = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %s AND c.relkind::text = ANY(%s)
 """
 _DEAD_LETTERS: LiteralString = """
 SELECT count(*) OVER () AS count, last_seen_at AS last, topic, reason FROM rpt.dead_letter WHERE state = 'open'
@@ -89,6 +94,8 @@ def _facts(connections: dict[str, Connection[Any]], away: dict[str, Away]) -> Re
     missing = _missing(revision)
     exists = _exists(first)
     current = exists and (reader is None or missing == ())
+    tables_missing = _absent(first, _TABLES, "r", "p") if current else ()
+    piles = reader if current and not {"dead_letter", "gap"} & set(tables_missing) else None
     return ReportFacts(
         away=away,
         roles={role: _role(role, each) for role, each in connections.items() if current and role != "owner"},
@@ -98,9 +105,12 @@ def _facts(connections: dict[str, Connection[Any]], away: dict[str, Away]) -> Re
         revision=revision,
         newest=newest_revision() or "",
         missing_revisions=missing,
-        months_missing=tuple(_months_missing(first)) if current else (),
-        dead_letters=_pile(reader, _DEAD_LETTERS) if current else None,
-        gaps=_pile(reader, _GAPS) if current else None,
+        readable=reader is not None,
+        tables_missing=tables_missing,
+        views_missing=_absent(first, VIEWS, "v") if current else (),
+        months_missing=tuple(_months_missing(first, tables_missing)) if current else (),
+        dead_letters=_pile(piles, _DEAD_LETTERS),
+        gaps=_pile(piles, _GAPS),
     )
 
 
@@ -109,6 +119,12 @@ def _exists(connection: Connection[Any]) -> bool:
         "SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'alembic_version'", [SCHEMA]
     )
     return found.rowcount > 0
+
+
+def _absent(connection: Connection[Any], names: frozenset[str], *kinds: str) -> tuple[str, ...]:
+    """Of `names`, those that the schema has not as one of these kinds of relation."""
+    present = {row["relname"] for row in connection.execute(_RELATIONS, [SCHEMA, list(kinds)])}
+    return tuple(sorted(names - present))
 
 
 def _may_read(connection: Connection[Any]) -> bool:
@@ -174,11 +190,11 @@ def _readers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
     return set() if partition else {"SELECT"}
 
 
-def _months_missing(connection: Connection[Any]) -> list[tuple[str, str]]:
+def _months_missing(connection: Connection[Any], absent: tuple[str, ...]) -> list[tuple[str, str]]:
     """Of this month and later ones, those that one fact has and another has not."""
-    months: dict[str, set[str]] = {fact: set() for fact in PARTITIONED}
+    months: dict[str, set[str]] = {fact: set() for fact in PARTITIONED if fact not in absent}
     with connection.cursor(row_factory=tuple_row) as cursor:
-        for fact, partition in cursor.execute(_MONTHS, [SCHEMA, list(PARTITIONED)]):
+        for fact, partition in cursor.execute(_MONTHS, [SCHEMA, list(months)]):
             if found := re.fullmatch(rf"{re.escape(fact)}_(\d{{4}})(\d\d)", partition):
                 months[fact].add(f"{found[1]}-{found[2]}")
     now = datetime.now(UTC).strftime("%Y-%m")

@@ -25,7 +25,14 @@ NOT_READY = Kind(
     check="readiness",
     what="the API is not ready: {reason}",
     mend="{mend}",
-    follows=("report.unreachable", "report.login", "report.migrations", "report.newer", "report.api-rights"),
+    follows=(
+        "report.unreachable",
+        "report.login",
+        "report.migrations",
+        "report.no-revision",
+        "report.newer",
+        "report.api-rights",
+    ),
 )
 VERSION = Kind(
     code="api.version",

@@ -105,6 +105,8 @@ WORKER_ABSENT = Kind(
         "report.unreachable",
         "report.login",
         "report.migrations",
+        "report.no-revision",
+        "report.table-missing",
         "report.writer-rights",
         "report.writer-read-only",
     ),

@@ -11,6 +11,7 @@ CHECKS = (
     "connection",
     "version",
     "migrations",
+    "tables and views",
     "rights of the writer",
     "rights of the API",
     "settings of the writer",
@@ -52,6 +53,26 @@ NEWER = Kind(
     check="migrations",
     what="the reporting database is at revision {found}, which this ClearSight does not know (its newest is {newest})",
     mend="run the ClearSight version that migrated it, or a newer one",
+)
+NO_REVISION = Kind(
+    code="report.no-revision",
+    check="migrations",
+    what="the reporting database has our schema, and rpt.alembic_version names no revision of it: somebody emptied it",
+    mend="as owner: INSERT INTO rpt.alembic_version VALUES ('{newest}'), if the last `clearsight migrate` was this version's; "
+    "else the revision that it went to, and then `clearsight migrate`",
+)
+TABLE_MISSING = Kind(
+    code="report.table-missing",
+    check="tables and views",
+    what="the reporting database has no table {names}, though its revision makes it: somebody renamed or dropped it",
+    mend="as owner: ALTER TABLE rpt.‹the name it has now› RENAME TO {first}; if it was dropped, restore it from a backup",
+)
+VIEW_MISSING = Kind(
+    code="report.view-missing",
+    check="tables and views",
+    what="the reporting database has no view {names}, though its revision makes it: somebody renamed or dropped it",
+    mend="as owner: ALTER VIEW rpt.‹the name it has now› RENAME TO {first}; if it was dropped, run its newest "
+    "CREATE OR REPLACE VIEW from sql/migrations/versions, and GRANT SELECT ON rpt.{first} TO the API's role",
 )
 WRITER_RIGHTS = Kind(
     code="report.writer-rights",
@@ -158,6 +179,10 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
     newest: str
     missing_revisions: tuple[str, ...] | None
     """None where the revision is unknown."""
+    readable: bool = True
+    """Some role may read the revision, dead letters and gaps."""
+    tables_missing: tuple[str, ...] = ()
+    views_missing: tuple[str, ...] = ()
     months_missing: tuple[tuple[str, str], ...]
     """(fact, "2026-11") of this month and later ones that other facts have."""
     dead_letters: Pile | None
@@ -174,12 +199,17 @@ def judge(facts: ReportFacts | dict[str, Away]) -> Examination:
         return found
     if facts.version < OLDEST:
         found.find(VERSION, found=facts.version, oldest=OLDEST)
+    if facts.schema and facts.revision is None and facts.readable:
+        found.find(NO_REVISION, newest=facts.newest)
+        found.leave("the schema's revision is unknown", CHECKS[3:])
+        return found
     if facts.schema and facts.revision is None:
         found.leave("no role that can log in may read the schema's revision", ["migrations", "dead letters and gaps"])
     elif not facts.schema or facts.missing_revisions is None or facts.missing_revisions:
         _migrations(found, facts)
         found.leave("the schema is not the newest", CHECKS[3:])
         return found
+    _relations(found, facts)
     _writer(found, facts.roles.get("writer"), "writer" in facts.away, facts.database)
     _api(found, facts.roles.get("api"), "api" in facts.away)
     for table, month in facts.months_missing:
@@ -213,6 +243,14 @@ def _migrations(found: Examination, facts: ReportFacts) -> None:
     else:
         missing = shortened(facts.missing_revisions)
         found.find(MIGRATIONS, found=f"is at revision {facts.revision}", missing=missing)
+
+
+def _relations(found: Examination, facts: ReportFacts) -> None:
+    for kind, names in ((TABLE_MISSING, facts.tables_missing), (VIEW_MISSING, facts.views_missing)):
+        if names:
+            found.find(kind, names=shortened(names), first=names[0])
+    if {"dead_letter", "gap"} & set(facts.tables_missing):
+        found.leave("its table is missing", ["dead letters and gaps"])
 
 
 def _writer(found: Examination, writer: RoleFacts | None, away: bool, database: str) -> None:

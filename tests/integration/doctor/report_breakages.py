@@ -112,3 +112,29 @@ def gap(world: World) -> Report:
     )
     with world.report(insert, "DELETE FROM rpt.gap"):
         return world.examine()
+
+
+@breaks("report.no-revision")
+def revision_lost(world: World) -> Report:
+    undo = f"INSERT INTO rpt.alembic_version VALUES ('{newest_revision()}')"
+    with world.report("DELETE FROM rpt.alembic_version", undo):
+        return world.examine()
+
+
+@breaks("report.table-missing")
+def table_renamed(world: World) -> Report:
+    """One that the worker does without for a while."""
+    with world.report(*(f"ALTER TABLE rpt.{old} RENAME TO {new}" for old, new in renamed("dead_letter", "old_letter"))):
+        return world.examine()
+
+
+@breaks("report.view-missing")
+def view_renamed(world: World) -> Report:
+    names = renamed("view_scenario_audit_trail", "trail")
+    with world.report(*(f"ALTER VIEW rpt.{old} RENAME TO {new}" for old, new in names)):
+        return world.examine()
+
+
+def renamed(old: str, new: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """And back."""
+    return (old, new), (new, old)
