@@ -102,24 +102,32 @@ def _check(path: Path, mapping: Mapping, catalogue: Catalogue, sql: bool, as_jso
     import msgspec
 
     from clearsight.errors import SourceError
-    from clearsight.proposal.misfits import misfits
+    from clearsight.proposal.misfits import doubts, misfits
 
     text = path.read_text(encoding="utf-8")
-    found = misfits(mapping, catalogue)
+    found, unsure = misfits(mapping, catalogue), doubts(mapping, catalogue)
     if as_json:
-        typer.echo(msgspec.json.encode({"file": str(path), "fits": not found, "misfits": found}).decode())
+        document = {"file": str(path), "fits": not found, "misfits": found, "unsure": unsure}
+        typer.echo(msgspec.json.encode(document).decode())
     else:
-        for misfit in found:
-            line = misfit.line(text)
-            place = f"{path}:{line}" if line else str(path)
-            typer.echo(f"error: {place}: source.{misfit.part}.{misfit.key}: {misfit.message}", err=True)
-            typer.echo(f"  mend: {misfit.mend}", err=True)
+        _say("error", found, path, text)
+        _say("unsure", unsure, path, text)
     if found:
         raise typer.Exit(SourceError.exit_code)
     if sql:
         typer.echo(_source_sql(mapping, catalogue), nl=False)
     elif not as_json:
-        typer.echo(f"{path} fits the database {catalogue.database}: {len(mapping.tables())} tables")
+        tables = len(mapping.tables())
+        but = f", if what is unsure is right ({len(unsure)})" if unsure else ""
+        typer.echo(f"{path} fits the database {catalogue.database}: {tables} table{'' if tables == 1 else 's'}{but}")
+
+
+def _say(word: str, found: list[Misfit], path: Path, text: str) -> None:
+    for misfit in found:
+        line = misfit.line(text)
+        place = f"{path}:{line}" if line else str(path)
+        typer.echo(f"{word}: {place}: source.{misfit.part}.{misfit.key}: {misfit.message}", err=True)
+        typer.echo(f"  mend: {misfit.mend}", err=True)
 
 
 def _read(source: str, schemas: list[str] | None, answers: Answers | None = None) -> Catalogue:

@@ -18,8 +18,7 @@ from clearsight.topics import clashes
 
 _COLUMN_KEYS = ("key", "correlation", "name", "owner", "status", "lifecycle", "scenario", "run", "user", "node", "value",
                 "started", "finished", "error", "email")  # fmt: skip
-_TIMES = ("time", "date", "text", "number")
-"""What can hold a time: text as ISO 8601, a number since the epoch."""
+_INTEGERS = ("bigint", "integer", "smallint")
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +47,21 @@ def misfits(mapping: Mapping, catalogue: Catalogue, topic_prefix: str = "clearsi
     for part, table in mapping.parts():
         if other := blocked.get(table.table):
             found.append(_misfit(rules.TOPIC_CLASH, part, table, "table", other=other))
+    return [replace(each, occurrence=places.get(each.table, 0)) for each in found]
+
+
+def doubts(mapping: Mapping, catalogue: Catalogue) -> list[Misfit]:
+    """What fits only if the values of a column are written in one way, which its type does not tell."""
+    found = []
+    places = {table.table: place for place, table in enumerate(mapping.other)}
+    for part, table in mapping.parts():
+        actual = catalogue.by_name.get(TableName.parse(table.table))
+        columns = actual.by_name if actual else {}
+        for key, name in named_columns(table):
+            column = columns.get(name)
+            if column and _is_time(key) and column.family not in ("time", "date") and not _wrong_type(key, column):
+                rule = rules.TIME_IN_TEXT if column.family == "text" else rules.TIME_IN_NUMBER
+                found.append(_misfit(rule, part, table, key, column=name, type=column.type))
     return [replace(each, occurrence=places.get(each.table, 0)) for each in found]
 
 
@@ -92,13 +106,18 @@ def _of_column(
 
 
 def _wrong_type(key: str, column: Column) -> str | None:
-    if key.startswith("lifecycle.") or key in ("started", "finished"):
-        return None if column.family in _TIMES else f"{key} must be a time"
+    if _is_time(key):
+        can_hold = column.family in ("time", "date", "text") or column.type in _INTEGERS
+        return None if can_hold else f"{key} must be a time"
     if key == "correlation":
         return None if column.family in ("text", "uuid") else "a correlation id is text or a uuid"
     if key == "status":
         return None if column.family in ("text", "number", "boolean") else "a status is one plain value"
     return None
+
+
+def _is_time(key: str) -> bool:
+    return key.startswith("lifecycle.") or key in ("started", "finished")
 
 
 def _key(part: Part, table: AnyTable, actual: Table) -> Iterator[Misfit]:

@@ -46,7 +46,7 @@ COLUMN_TYPE = Rule(
 KEY = Rule(
     "key",
     "nothing makes {named} unique in {table}: of rows that one COPY writes with the same {named}, only one would land",
-    "{better} in {section}",
+    "{better}",
 )
 """Rows of one COPY share an LSN, and an event's id is made of that and the mapped key (`clearsight.identity`). What looks
 the same is taken for a redelivery and dropped, so this loses changes: no warning, an error."""
@@ -54,7 +54,7 @@ KEY_OF_OLD = Rule(
     "key-of-old",
     '{table} is mapped with replica_identity = "default", and its key ({named}) is not its primary key ({primary}): what a '
     "deleted row was is not known",
-    "{better} in {section}",
+    "set {better} in {section}",
 )
 REFERENCE = Rule(
     "reference",
@@ -68,3 +68,16 @@ TOPIC_CLASH = Rule(
 )
 
 RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))
+"""What is wrong: errors everywhere."""
+
+TIME_IN_TEXT = Rule(
+    "time-in-text",
+    "{table}.{column} is {type}: as {key} it is read only where it holds a time as ISO 8601 (2026-11-20T08:00:00Z)",
+    "see what the column holds; where it is no time, name another column as {key} in {section}",
+)
+TIME_IN_NUMBER = Rule(
+    "time-in-number",
+    "{table}.{column} is {type}: as {key} it is read as milliseconds, microseconds or nanoseconds since 1970, or as days",
+    "see what the column holds; where it is no time, or one in seconds, name another column as {key} in {section}",
+)
+"""These two may be right: `init --check` says them as unsure."""

@@ -17,7 +17,7 @@ from clearsight.proposal import vocabulary as vocab
 from clearsight.proposal.answers import Answers
 from clearsight.proposal.catalogue import Catalogue, Column, ForeignKey, Table
 from clearsight.proposal.evidence import Evidence, confidence
-from clearsight.proposal.misfits import misfits
+from clearsight.proposal.misfits import doubts, misfits
 from clearsight.proposal.propose import propose
 from clearsight.proposal.text import mapping_text, quoted
 from clearsight.tables import TableName
@@ -196,3 +196,24 @@ def test_whatever_the_names_the_text_is_a_mapping_of_them(schema: str, name: str
 @given(_names)
 def test_quoted_texts_are_read_back(text: str) -> None:
     assert tomllib.loads(f"x = {quoted(text)}") == {"x": text}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "unsure"),
+    [
+        ("timestamptz", [], []),
+        ("text", [], ["time-in-text"]),
+        ("bigint", [], ["time-in-number"]),
+        ("numeric", ["column-type"], []),
+        ("uuid", ["column-type"], []),
+    ],
+)
+def test_a_time_in_a_column_of_another_type_is_unsure_or_wrong(kind: str, wrong: list[str], unsure: list[str]) -> None:
+    written = parse_mapping(
+        '[source.scenario]\ntable = "app.plan"\nkey = "id"\nname = "title"\nlifecycle = { created = "title" }\n'
+    )
+    database = catalogue(table("plan", f"id bigint, title {kind}"))
+    assert [each.rule for each in misfits(written, database)] == wrong
+    found = doubts(written, database)
+    assert [each.rule for each in found] == unsure
+    assert all("app.plan.title" in each.message and each.key == "lifecycle.created" for each in found)
