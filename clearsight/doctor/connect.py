@@ -20,6 +20,7 @@ _BREAKS_THE_STREAM = (
     "source.slots-free",
     "source.senders-free",
     "source.role-replication",
+    "source.role-schema",
     "source.role-select",
     "source.publication",
     "source.slot-kind",

@@ -59,8 +59,11 @@ def _role(found: Examination, facts: SourceFacts) -> None:
         found.find(kinds.ROLE_ATTRIBUTES, attributes=", ".join(excess), without=without, **role)
     if not facts.may_emit:
         found.find(kinds.MAY_NOT_EMIT, function=facts.emit_function, **role)
+    closed = {TableName.parse(table).schema for table, rights in facts.rights.items() if not rights.enters}
+    for schema in sorted(closed):
+        found.find(kinds.ROLE_SCHEMA, schema=schema, schema_sql=quoted(schema), **role)
     for table, rights in facts.rights.items():
-        place = {"table": table, "table_sql": table_name(table), "schema_sql": quoted(TableName.parse(table).schema)}
+        place = {"table": table, "table_sql": table_name(table)}
         if rights.unreadable:
             none = len(rights.unreadable) == len(facts.catalogue.by_name[TableName.parse(table)].columns)
             columns = "none of its columns" if none else f"not {shortened(rights.unreadable)}"

@@ -15,6 +15,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """Columns that it may not read."""
     writable: tuple[str, ...]
     """Of INSERT, UPDATE, DELETE and TRUNCATE, what it may."""
+    enters: bool = True
+    """It may use the table's schema."""
     rows_hidden: bool
     """Row-level security applies to it."""
 

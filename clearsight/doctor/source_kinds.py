@@ -91,11 +91,17 @@ ROLE_REPLICATION = Kind(
     what="the role {role} has not REPLICATION: it cannot read the stream",
     mend="ALTER ROLE {role_sql} REPLICATION",
 )
+ROLE_SCHEMA = Kind(
+    code="source.role-schema",
+    check="role",
+    what="the role {role} may not use the schema {schema}: the snapshot of its tables would fail",
+    mend="GRANT USAGE ON SCHEMA {schema_sql} TO {role_sql}",
+)
 ROLE_SELECT = Kind(
     code="source.role-select",
     check="role",
     what="the role {role} may not read {table} ({columns}): the snapshot would fail",
-    mend="GRANT USAGE ON SCHEMA {schema_sql} TO {role_sql}; GRANT SELECT ON {table_sql} TO {role_sql}",
+    mend="GRANT SELECT ON {table_sql} TO {role_sql}",
 )
 ROLE_ATTRIBUTES = Kind(
     code="source.role-attributes",
@@ -142,6 +148,7 @@ PUBLICATION_EXTRA = Kind(
     severity="warning",
     what="the publication {publication} also publishes {tables}, which the mapping file does not name",
     mend="ALTER PUBLICATION {publication_sql} DROP TABLE {tables_sql}",
+    follows=("source.table-missing",),  # a table that was renamed
 )
 PUBLICATION_ALL = Kind(
     code="source.publication-all",

@@ -34,9 +34,9 @@ SELECT oid::regprocedure::text AS name, has_function_privilege(oid, 'EXECUTE') A
  WHERE proname = 'pg_logical_emit_message' AND proargtypes[2] = 'text'::regtype
 """
 _RIGHTS: LiteralString = """
-SELECT row_security_active(c.oid) AS rows_hidden,
+SELECT row_security_active(c.oid) AS rows_hidden, has_schema_privilege(c.relnamespace, 'USAGE') AS enters,
        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-              AND NOT (has_schema_privilege(c.relnamespace, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT'))
+              AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
               ORDER BY a.attnum) AS unreadable,
        ARRAY(SELECT w FROM unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) w
               WHERE has_table_privilege(c.oid, w)) AS writable
@@ -95,7 +95,10 @@ def _rights(connection: Connection[Any], mapping: Mapping) -> dict[str, Rights]:
         row = connection.execute(_RIGHTS, TableName.parse(table)).fetchone()
         if row is not None:
             found[table] = Rights(
-                unreadable=tuple(row["unreadable"]), writable=tuple(row["writable"]), rows_hidden=row["rows_hidden"]
+                unreadable=tuple(row["unreadable"]),
+                writable=tuple(row["writable"]),
+                enters=row["enters"],
+                rows_hidden=row["rows_hidden"],
             )
     return found
 

@@ -163,3 +163,11 @@ def dsn_broken(world: World) -> Report:
 @breaks("settings.default-password")
 def example_password(world: World) -> Report:
     return world.examine(demo={"dsn": with_password(world.settings.demo.dsn, "change-me-3")})
+
+
+@breaks("source.role-schema")
+def no_usage(world: World) -> Report:
+    """Of four tables, one finding."""
+    on = "USAGE ON SCHEMA forecast"
+    with world.source(f"REVOKE {on} FROM clearsight_cdc", f"GRANT {on} TO clearsight_cdc"):
+        return world.examine("source")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
+
+import msgspec
 import pytest
 
 from clearsight.doctor import connect, kafka
 from clearsight.doctor import source_kinds as kinds
 from clearsight.doctor.finding import Away, Kind, report
+from clearsight.doctor.source_facts import Rights
 from clearsight.settings import ConnectSettings
+from clearsight.tables import TableName
 from connectors.debezium.connect_facts import observe_connect
 from connectors.debezium.register import cause_of
-from tests.unit.doctor.test_recorded import of_connect, of_source
+from tests.unit.doctor.test_recorded import SOURCE, of_connect, of_source
 from tests.unit.doctor.test_rules import kafka_wanted
 
 pytestmark = pytest.mark.unit
@@ -83,3 +88,48 @@ def _beside_kafka_that_is_away(url: str) -> list[str]:
 def test_what_a_publication_left_out_is_gone_until_a_new_snapshot(kind: Kind) -> None:
     assert "was not captured" in kind.mend
     assert "curl -X DELETE '{connector}/offsets'" in kind.mend
+
+
+def test_a_schema_that_the_role_may_not_use_is_one_finding() -> None:
+    closed = Rights(unreadable=(), writable=(), rows_hidden=False, enters=False)
+    found = report([of_source(rights=dict.fromkeys(SOURCE.rights, closed))])
+    assert [(each.code, each.mend) for each in found.findings] == [
+        ("source.role-schema", 'GRANT USAGE ON SCHEMA "forecast" TO "clearsight_cdc"')
+    ]
+
+
+def test_a_renamed_table_is_one_finding() -> None:
+    """The publication goes on with the new name, and must not lose it."""
+    old, *others = SOURCE.catalogue.tables
+    renamed = msgspec.structs.replace(old, name=TableName(old.name.schema, "renamed"))
+    catalogue = msgspec.structs.replace(SOURCE.catalogue, tables=(renamed, *others))
+    names = (str(table.name) for table in catalogue.tables)
+    publication = msgspec.structs.replace(SOURCE.publication, tables=dict.fromkeys(names, ()))
+    rights = {name: each for name, each in SOURCE.rights.items() if name != str(old.name)}
+    found = report([of_source(catalogue=catalogue, publication=publication, rights=rights)])
+    assert [each.code for each in found.findings] == ["source.table-missing"]
+    assert [each.finding.code for each in found.consequences] == ["source.publication-extra"]
+
+
+def key_mend(**changes: object) -> str:
+    first, *others = SOURCE.catalogue.tables
+    tables = (msgspec.structs.replace(first, **changes), *others)
+    found = report([of_source(catalogue=msgspec.structs.replace(SOURCE.catalogue, tables=tables))])
+    return next(each.mend for each in found.findings if each.code == "source.key")
+
+
+def test_a_lost_primary_key_is_made_again_rather_than_another_key_named() -> None:
+    mend = key_mend(primary=(), unique=(("status",),))
+    statement, _, other = mend.partition("; or set ")
+    assert statement == 'ALTER TABLE "forecast"."scenarios" ADD PRIMARY KEY ("scenario_id")'
+    toml, _, where = other.partition(" in ")
+    assert tomllib.loads(toml) == {"key": ["status"]}
+    assert where == "[source.scenario] of the mapping file (its events get other ids than those that have landed)"
+
+
+def test_another_primary_key_is_named_as_it_is() -> None:
+    assert key_mend(primary=("status",)).startswith('set key = ["status"] in [source.scenario]')
+
+
+def test_without_any_key_one_must_be_made() -> None:
+    assert key_mend(primary=()) == 'ALTER TABLE "forecast"."scenarios" ADD PRIMARY KEY ("scenario_id")'
