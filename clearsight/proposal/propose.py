@@ -230,9 +230,18 @@ def _nothing_fits(ground: Ground, candidates: list[Candidate]) -> SourceError:
     ]
     if best:
         message += "; the best were " + ", ".join(best)
+    several = [c.table for c in candidates[:3] if len(ground.tables[c.table].key) > 1]
+    if several:
+        keys = ", ".join(f"{name} ({', '.join(ground.tables[name].key)})" for name in several)
+        message += f"; references to a key of several columns are not supported yet, and these have one: {keys}"
     if keyless:
         message += f"; {len(keyless)} without key could not be used: {', '.join(map(str, keyless[:5]))}"
     mend = f"name it: --answer scenario={candidates[0].table if candidates else 'schema.table'}"
+    if several:
+        mend = (
+            f"audit it without what refers to it: --answer scenario={several[0]} --answer run=none --answer input=none; or "
+            "give it a column that alone is unique and not null, and let the others refer to that"
+        )
     if keyless:
         mend += f"; or give a table its key: ALTER TABLE {_sql(keyless[0])} ADD PRIMARY KEY (…)"
     return SourceError(message, mend)

@@ -217,3 +217,36 @@ def test_a_time_in_a_column_of_another_type_is_unsure_or_wrong(kind: str, wrong:
     found = doubts(written, database)
     assert [each.rule for each in found] == unsure
     assert all("app.plan.title" in each.message and each.key == "lifecycle.created" for each in found)
+
+
+def composite(name: str, spelled: str, *foreign: ForeignKey, kind: Any = "table") -> Table:
+    """Of a schema whose keys have two columns."""
+    made = table(name, spelled)
+    return replace(made, primary=(made.columns[0].name, made.columns[1].name), foreign=foreign, kind=kind)
+
+
+TENANTS = (
+    composite("plan", "tenant_id bigint, plan_no bigint, title text, status text"),
+    composite(
+        "plan_run",
+        "tenant_id bigint, run_no bigint, plan_no bigint, status text, started_at timestamptz",
+        ForeignKey(("tenant_id", "plan_no"), TableName("app", "plan"), ("tenant_id", "plan_no")),
+    ),
+)
+PARTED = (
+    composite("plan", "id bigint, created_at timestamptz, title text, status text", kind="partitioned"),
+    composite("plan_run", "id bigint, created_at timestamptz, plan_id bigint, status text", kind="partitioned"),
+)
+
+
+@pytest.mark.parametrize(("found", "named"), [(TENANTS, "tenant_id, plan_no"), (PARTED, "id, created_at")])
+def test_references_to_keys_of_several_columns_are_said_to_be_unsupported(found: tuple[Table, ...], named: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        propose(catalogue(*found))
+    assert f"app.plan ({named})" in caught.value.message
+    assert "not supported yet" in caught.value.message
+    assert "--answer scenario=app.plan --answer run=none --answer input=none" in caught.value.mend
+    alone = propose(catalogue(*found), Answers.parse(["scenario=app.plan", "run=none", "input=none"]))
+    assert [str(each.table) for each in alone.chosen] == ["app.plan"]
+    mapping = parse_mapping(mapping_text(alone, ()))
+    assert misfits(mapping, catalogue(*found)) == []
