@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from clearsight.doctor.names import quoted
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable, line_of
 from clearsight.proposal import rules
 from clearsight.proposal.catalogue import Catalogue, Column, Table
@@ -19,6 +21,7 @@ from clearsight.topics import clashes
 _COLUMN_KEYS = ("key", "correlation", "name", "owner", "status", "lifecycle", "scenario", "run", "user", "node", "value",
                 "started", "finished", "error", "email")  # fmt: skip
 _INTEGERS = ("bigint", "integer", "smallint")
+_OTHER_IDS = " (its events get other ids than those that have landed)"
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,12 +129,28 @@ def _key(part: Part, table: AnyTable, actual: Table) -> Iterator[Misfit]:
         return
     named = ", ".join(table.key)
     if not any(set(unique) <= set(table.key) for unique in (actual.primary, *actual.unique) if unique):
-        better = f"set key to [{', '.join(actual.key)}]" if actual.key else "add a primary key, and name it"
-        yield _misfit(rules.KEY, part, table, "key", named=named, better=better)
+        yield _misfit(rules.KEY, part, table, "key", named=named, better=_unique_key(part, table, actual))
     elif table.replica_identity == "default" and set(table.key) != set(actual.primary):
         primary = ", ".join(actual.primary) or "it has none"
-        better = f"set key to [{primary}]" if actual.primary else 'set replica_identity to "full"'
+        whole = f'replica_identity = "full" in {_section(part)}'
+        better = _toml_key(part, actual.primary) if actual.primary else whole
         yield _misfit(rules.KEY_OF_OLD, part, table, "key", named=named, primary=primary, better=better)
+
+
+def _unique_key(part: Part, table: AnyTable, actual: Table) -> str:
+    """The constraint that was lost comes first: another key would make other events of the same rows."""
+    named = ", ".join(map(quoted, table.key))
+    add = f"ALTER TABLE {quoted(*actual.name)} ADD PRIMARY KEY ({named})"
+    other = f"set {_toml_key(part, actual.key)}" if actual.key else ""
+    if actual.primary:
+        return other
+    return f"{add}; or {other}" if other else add
+
+
+def _toml_key(part: Part, columns: Iterable[str]) -> str:
+    """To be pasted, and where; TOML's strings are JSON's."""
+    names = ", ".join(json.dumps(column, ensure_ascii=False) for column in columns)
+    return f"key = [{names}] in {_section(part)}{_OTHER_IDS}"
 
 
 def _references(part: Part, table: AnyTable, actual: Table, mapping: Mapping, catalogue: Catalogue) -> Iterator[Misfit]:
@@ -161,10 +180,13 @@ def _pointers(table: AnyTable, mapping: Mapping) -> Iterator[tuple[str, str, Any
 
 
 def _misfit(rule: Rule, part: Part, table: AnyTable, key: str, **values: Any) -> Misfit:
-    section = "[[source.other]]" if part == "other" else f"[source.{part}]"
-    places = {"table": table.table, "part": part, "key": key, "section": f"{section} of the mapping file", **values}
+    places = {"table": table.table, "part": part, "key": key, "section": _section(part), **values}
     message, mend = rule.message.format(**places), rule.mend.format(**places)
     return Misfit(rule=rule.name, part=part, occurrence=0, key=key, table=table.table, message=message, mend=mend)
+
+
+def _section(part: Part) -> str:
+    return f"{'[[source.other]]' if part == 'other' else f'[source.{part}]'} of the mapping file"
 
 
 def _nearest(name: str, present: Iterable[str]) -> str:

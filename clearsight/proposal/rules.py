@@ -54,7 +54,7 @@ KEY_OF_OLD = Rule(
     "key-of-old",
     '{table} is mapped with replica_identity = "default", and its key ({named}) is not its primary key ({primary}): what a '
     "deleted row was is not known",
-    "set {better} in {section}",
+    "set {better}",
 )
 REFERENCE = Rule(
     "reference",
