@@ -23,6 +23,12 @@ UNREACHABLE = Kind(
     what="CloudWatch Logs at {where} does not answer: {reason}",
     mend="see that this machine reaches it, or correct CLEARSIGHT_CLOUDWATCH__REGION or CLEARSIGHT_CLOUDWATCH__ENDPOINT_URL",
 )
+NOT_CLOUDWATCH = Kind(
+    code="cloudwatch.not-cloudwatch",
+    check="connection",
+    what="what answers at {where} is not CloudWatch Logs: {reason}",
+    mend="correct CLEARSIGHT_CLOUDWATCH__ENDPOINT_URL, or leave it unset for AWS itself",
+)
 CREDENTIALS = Kind(
     code="cloudwatch.credentials",
     check="credentials",
@@ -34,6 +40,12 @@ GROUP_MISSING = Kind(
     check="groups",
     what="there is no log group {group} in {region}",
     mend="create it, or correct CLEARSIGHT_CLOUDWATCH__GROUPS or CLEARSIGHT_CLOUDWATCH__REGION",
+)
+GROUP_NAME = Kind(
+    code="cloudwatch.group-name",
+    check="groups",
+    what="CloudWatch Logs refuses the log group {group} as it is named: {reason}",
+    mend="correct it in CLEARSIGHT_CLOUDWATCH__GROUPS: letters, digits and . - _ / #, 512 of them at most",
 )
 DENIED = Kind(
     code="cloudwatch.denied",
@@ -55,7 +67,7 @@ KINDS = tuple(value for value in list(globals().values()) if isinstance(value, K
 class GroupFacts(msgspec.Struct, frozen=True):
     """What one FilterLogEvents call of the group came to."""
 
-    outcome: Literal["readable", "away", "throttled", "missing", "denied", "credentials"]
+    outcome: Literal["readable", "away", "stranger", "throttled", "missing", "invalid", "denied", "credentials"]
     reason: str = ""
 
 
@@ -78,6 +90,11 @@ def judge(facts: CloudWatchFacts, region: str) -> Examination:
         found.find(UNREACHABLE, where=facts.where, reason=away.reason)
         found.leave("CloudWatch Logs does not answer", ["credentials", "groups", "clock"])
         return found
+    stranger = next((group for group in facts.groups.values() if group.outcome == "stranger"), None)
+    if stranger:
+        found.find(NOT_CLOUDWATCH, where=facts.where, reason=stranger.reason)
+        found.leave("something else answers", ["credentials", "groups", "clock"])
+        return found
     if locked:
         found.find(CREDENTIALS, reason=locked.reason)
         found.leave("the credentials cannot be used", ["groups"])
@@ -93,6 +110,8 @@ def _groups(found: Examination, facts: CloudWatchFacts, region: str) -> None:
     for name, group in facts.groups.items():
         if group.outcome == "missing":
             found.find(GROUP_MISSING, group=name, region=region)
+        elif group.outcome == "invalid":
+            found.find(GROUP_NAME, group=name, reason=group.reason)
         elif group.outcome == "denied":
             found.find(DENIED, group=name, reason=group.reason)
         elif group.outcome == "throttled":

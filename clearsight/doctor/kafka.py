@@ -136,8 +136,10 @@ FORWARDER_SILENT = Kind(
         "kafka.topic-missing",
         "cloudwatch.no-groups",
         "cloudwatch.unreachable",
+        "cloudwatch.not-cloudwatch",
         "cloudwatch.credentials",
         "cloudwatch.group-missing",
+        "cloudwatch.group-name",
         "cloudwatch.denied",
     ),
 )

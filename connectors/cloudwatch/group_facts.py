@@ -15,16 +15,20 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from clearsight.doctor.cloudwatch import CloudWatchFacts, GroupFacts
 from clearsight.settings import CloudWatchSettings
 
 TIMEOUT_S = 3
+_SERVER_FAILS_FROM = 500
 LOOK_BACK_MS = 60_000
 
 _UNUSABLE = frozenset(
     {"UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException", "InvalidClientTokenId"}
 )
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "NotAuthorized", "OptInRequired"})
+_INVALID = frozenset({"InvalidParameterException", "ValidationException", "ValidationError"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "LimitExceededException", "TooManyRequestsException"})
 
 
@@ -47,7 +51,7 @@ def observe_cloudwatch(settings: CloudWatchSettings) -> CloudWatchFacts:
     found: dict[str, GroupFacts] = {}
     for group in groups:
         found[group] = _read(client, group)
-        if found[group].outcome in ("away", "credentials"):
+        if found[group].outcome in ("away", "stranger", "credentials"):
             break  # the others would say the same, each after its time limit
     client.close()
     return CloudWatchFacts(where=where, groups=found, skew_ms=skews[-1] if skews else None)
@@ -68,14 +72,18 @@ def _client(settings: CloudWatchSettings) -> Any:
 
 def _read(client: Any, group: str) -> GroupFacts:
     try:
-        client.filter_log_events(logGroupName=group, startTime=_now_ms() - LOOK_BACK_MS, limit=1)
+        found = client.filter_log_events(logGroupName=group, startTime=_now_ms() - LOOK_BACK_MS, limit=1)
     except ClientError as error:
         return _refused(error)
     except (NoCredentialsError, PartialCredentialsError) as error:
         return GroupFacts("credentials", str(error))
+    except (ResponseParserError, AttributeError):  # the latter where the answer is JSON, but no object
+        return GroupFacts("stranger", "its answer is none of that protocol")
     except BotoCoreError as error:
         return GroupFacts("away", type(error).__name__)
-    return GroupFacts("readable")
+    return (
+        GroupFacts("readable") if isinstance(found.get("events"), list) else GroupFacts("stranger", "no events in it")
+    )
 
 
 def _refused(error: ClientError) -> GroupFacts:
@@ -87,9 +95,14 @@ def _refused(error: ClientError) -> GroupFacts:
         return GroupFacts("missing", code)
     if code in _UNUSABLE:
         return GroupFacts("credentials", code)
-    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= _SERVER_FAILS_FROM:
         return GroupFacts("away", code)
-    return GroupFacts("denied", code)
+    if code in _INVALID:
+        return GroupFacts("invalid", code)
+    if code in _DENIED:
+        return GroupFacts("denied", code)
+    return GroupFacts("stranger", f"HTTP {status}" if code.isdecimal() or not code else f"{code} (HTTP {status})")
 
 
 def _now_ms() -> int:

@@ -70,11 +70,26 @@ def group_missing(world: World) -> Report:
 
 @breaks("cloudwatch.denied")
 def denied(world: World) -> Report:
-    usual = application(simulator(world, "denied.jsonl"))
+    return refused(world, "AccessDeniedException")
+
+
+@breaks("cloudwatch.group-name")
+def badly_named(world: World) -> Report:
+    return refused(world, "InvalidParameterException")
+
+
+@breaks("cloudwatch.not-cloudwatch")
+def another_service(world: World) -> Report:
+    """Kafka Connect, which answers 404 or 405."""
+    return world.examine(cloudwatch={"endpoint_url": world.settings.connect.url})
+
+
+def refused(world: World, code: str) -> Report:
+    usual = application(simulator(world, f"{code}.jsonl"))
 
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and Request(scope).headers.get("x-amz-target", "").endswith("FilterLogEvents"):
-            body = '{"__type":"AccessDeniedException","message":"User arn:aws:iam::1:user/x is not authorized"}'
+            body = f'{{"__type":"{code}","message":"User arn:aws:iam::1:user/x is not authorized"}}'
             await Response(body, 400, media_type="application/x-amz-json-1.1")(scope, receive, send)
         else:
             await usual(scope, receive, send)
