@@ -143,13 +143,13 @@ _EXPECTED = {"str": "a text in quotes", "str | null": "a text in quotes", "objec
              "array": 'a list of texts: ["…"]'}  # fmt: skip
 
 
-def load_mapping(path: Path) -> Mapping:
-    """Read and check a mapping file. Raises MappingError naming the file, the line and the key."""
+def load_mapping(path: Path, named: str = "CLEARSIGHT_MAPPING_FILE") -> Mapping:
+    """Read and check a mapping file; `named` is what says which. Raises MappingError naming the file, the line and the key."""
     try:
         written = path.read_bytes()
     except OSError as error:
         problem = "no such file" if isinstance(error, FileNotFoundError) else "not readable"
-        raise MappingError(str(path), "mapping_file", None, problem, "correct CLEARSIGHT_MAPPING_FILE") from None
+        raise MappingError(str(path), "mapping_file", None, problem, f"correct {named}") from None
     try:
         text = written.decode("utf-8-sig")  # some editors put a mark in front
     except UnicodeDecodeError as error:

@@ -87,8 +87,16 @@ def _check(ledger: Any) -> None:
     from clearsight.errors import Incomplete
 
     found = [
-        *([f"{ledger.unexplained_gaps:,} unexplained gaps"] if ledger.unexplained_gaps else []),
-        *([f"{ledger.open_dead_letters:,} open dead letters"] if ledger.open_dead_letters else []),
+        *(
+            [f"{ledger.unexplained_gaps:,} unexplained gap{'' if ledger.unexplained_gaps == 1 else 's'}"]
+            if ledger.unexplained_gaps
+            else []
+        ),
+        *(
+            [f"{ledger.open_dead_letters:,} open dead letter{'' if ledger.open_dead_letters == 1 else 's'}"]
+            if ledger.open_dead_letters
+            else []
+        ),
     ]
     if found:
         raise Incomplete(

@@ -61,7 +61,7 @@ def init(
     if write and write.exists() and not force:
         raise ConfigurationError(f"{write} exists", "choose another name, or overwrite it with --force")
     if check:
-        _check(check, load_mapping(check), _read(source, schema), sql, as_json)
+        _check(check, load_mapping(check, "--check"), _read(source, schema), sql, as_json)
         return
     catalogue = _read(source, schema, answers)
     _propose(catalogue, answers, write, sql, as_json)

@@ -26,12 +26,16 @@ class Answers(msgspec.Struct, frozen=True):
         chosen: dict[str, TableName | None] = {}
         others: list[TableName] = []
         keys: dict[tuple[str, str], str | None] = {}
+        said: set[str] = set()
         for text in texts:
             name, found, value = text.partition("=")
             part, dot, key = name.strip().partition(".")
             value = value.strip()
             if not found or not value or part not in (*PARTS, "other") or (dot and (not key or part == "other")):
                 raise _not_understood(text)
+            if name.strip() != "other" and name.strip() in said:
+                raise ConfigurationError(f"--answer {name.strip()} is given twice", "decide for one of both")
+            said.add(name.strip())
             try:
                 if dot:
                     keys[part, key] = None if value == "none" else value
@@ -41,7 +45,14 @@ class Answers(msgspec.Struct, frozen=True):
                     chosen[part] = None if value == "none" and part != "scenario" else TableName.parse(value)
             except ValueError as error:
                 raise ConfigurationError(f"--answer {text}: {error}", "write it as schema.table") from None
+        _require_one_part_each([*filter(None, chosen.values()), *others])
         return cls(chosen, tuple(others), keys)
+
+
+def _require_one_part_each(tables: list[TableName]) -> None:
+    for place, table in enumerate(tables):
+        if table in tables[:place]:
+            raise ConfigurationError(f"--answer gives {table} two parts", "name each table once")
 
 
 def _not_understood(text: str) -> ConfigurationError:

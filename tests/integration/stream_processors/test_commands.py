@@ -225,7 +225,7 @@ def test_a_gap_fails_the_check_until_it_is_acknowledged_and_shows_all_the_same(o
     assert "not complete: 1 gap\n" in told
     assert "t/0, offsets 5 to 1,009: retention" in told
     assert "may hide events after 2026-11-01T00:00:00.000Z and before 2026-11-02T00:00:00.000Z" in told
-    assert "error: 1 unexplained gaps" in told
+    assert "error: 1 unexplained gap" in told
     operator.run("coverage", "acknowledge", "1", "--because", "the disk was lost", "--by", "ann")
     told = operator.run("coverage", "--fail-on-gap")
     assert "not complete: 1 gap\n" in told
