@@ -90,10 +90,11 @@ def rank(ground: Ground, answers: Answers = NONE) -> dict[str, list[Candidate]]:
     alone = tables.scenarios(ground)
     short = [candidate for candidate in alone[:_SHORT_LIST] if candidate.confidence > 0]
     joint = ranked(_with_dependants(candidate, ground) for candidate in short)
-    ranking = {"scenario": _decided("scenario", joint + alone[_SHORT_LIST:], answers)}
+    named = {*filter(None, answers.tables.values()), *answers.others}
+    free = [each for each in joint + alone[_SHORT_LIST:] if each.table not in named]
+    ranking = {"scenario": _decided("scenario", free, answers)}
     scenario = ground.tables[ranking["scenario"][0].table] if ranking["scenario"] else None
-    users = _decided("user", tables.users(ground, scenario), answers)
-    named = set(filter(None, answers.tables.values()))
+    users = _decided("user", [each for each in tables.users(ground, scenario) if each.table not in named], answers)
     runs = tables.runs(ground, scenario) if scenario else []
     inputs = tables.inputs(ground, scenario) if scenario else []
     ranking["run"] = _decided("run", [each for each in runs if each.table not in named], answers)
@@ -220,6 +221,11 @@ def _nothing_fits(ground: Ground, candidates: list[Candidate]) -> SourceError:
     looked = len(ground.tables)
     database = ground.catalogue.database
     keyless = [name for name, reason in ground.left_out.items() if "no primary key" in reason]
+    if not looked and ground.left_out and all(each.kind == "view" for each in ground.catalogue.tables):
+        return SourceError(
+            f"the database {database} has only views that can be looked at, and views have no changes of their own to send",
+            "name the database or the --schema of the tables behind them",
+        )
     if not looked and not ground.left_out:
         return SourceError(
             f"the database {database} has no tables that can be looked at", "name another database, or other --schema"
