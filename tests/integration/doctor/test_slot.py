@@ -1,0 +1,52 @@
+"""A slot that somebody dropped: one finding, whose mend brings the stream back."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import psycopg
+import pytest
+
+from clearsight.doctor.finding import Report
+from tests.integration.doctor.world import World, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+CALL = re.compile(r"curl -X (PUT|DELETE) '([^']+)'")
+
+
+def drop_slot(world: World) -> None:
+    """The connector connects again at once, so both statements go together until one try wins."""
+    assert world.settings.source.admin_dsn
+    with psycopg.connect(world.settings.source.admin_dsn.get_secret_value(), autocommit=True) as connection:
+
+        def dropped() -> bool:
+            connection.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+            try:
+                connection.execute("SELECT pg_drop_replication_slot('clearsight')")
+            except psycopg.errors.ObjectInUse:
+                return False
+            return True
+
+        until(dropped, "the slot is dropped")
+
+
+def follow(mend: str) -> None:
+    """The calls that it names, in their order. Kafka Connect answers 400 until the connector has stopped."""
+    for method, url in CALL.findall(mend):
+        until(lambda m=method, u=url: httpx.request(m, u).is_success, f"{method} {url}")  # type: ignore[misc]
+
+
+def codes(report: Report) -> tuple[list[str], list[str]]:
+    return [each.code for each in report.findings], [each.finding.code for each in report.consequences]
+
+
+def test_a_dropped_slot_is_mended_as_it_says(world: World) -> None:
+    drop_slot(world)
+    place = f"{world.settings.connect.url}/connectors/clearsight/status"
+    until(lambda: "FAILED" in httpx.get(place).text, "the task failed", 60)
+    report = world.examine("source", "connect")
+    assert codes(report) == (["source.slot-missing"], ["connect.failed"])
+    follow(report.findings[0].mend)
+    until(lambda: codes(world.examine("source", "connect")) == ([], []), "the stream is back", 60)
