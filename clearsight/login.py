@@ -23,7 +23,7 @@ def log_in(dsn: str) -> Connection[Any] | Away:
         connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode())
         connection.execute("SET default_transaction_read_only = on")
     except psycopg.Error as error:
-        return Away(place_of(dsn), first_line(error), refused=_answers(dsn, error))
+        return Away(place_of(dsn), first_line(error), refused=answers(dsn, error))
     return connection
 
 
@@ -42,7 +42,7 @@ def first_line(error: BaseException) -> str:
     return reason.strip() if fatal else line
 
 
-def _answers(dsn: str, error: psycopg.Error) -> bool:
+def answers(dsn: str, error: BaseException | None) -> bool:
     """Whether a server accepts connections there, so that it was this login that it refused."""
     if isinstance(error, psycopg.errors.ConnectionTimeout):
         return False

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from clearsight.errors import ConfigurationError, Unavailable
+from clearsight.login import answers
 from sql.engine import sqlalchemy_url
 from sql.models import SCHEMA
 
@@ -67,12 +68,19 @@ def migrate(owner_dsn: str) -> str | None:
             connection.commit()
             return current_revision(connection)
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise Unavailable(
-            f"the reporting database did not answer: {reason}", "start it, then run `clearsight migrate`"
-        ) from None
+        raise _away(owner_dsn, error.orig) from None
     finally:
         engine.dispose()
+
+
+def _away(owner_dsn: str, error: BaseException | None) -> Unavailable:
+    reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+    if getattr(error, "sqlstate", None) is None and "FATAL:" in reason and answers(owner_dsn, error):
+        return Unavailable(
+            f"the reporting database refused the login: {reason}",
+            "correct CLEARSIGHT_REPORT__OWNER_DSN, then migrate again",
+        )
+    return Unavailable(f"the reporting database did not answer: {reason}", "start it, then run `clearsight migrate`")
 
 
 def _require_roles(connection: Connection) -> None:

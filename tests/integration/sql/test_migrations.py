@@ -84,3 +84,13 @@ def test_a_database_that_is_away_shows_no_secret() -> None:
     with pytest.raises(Unavailable) as caught:
         migrate("postgresql://owner:secret-word@127.0.0.1:1/report")
     assert "secret-word" not in str(caught.value)
+
+
+def test_a_refused_login_is_told_from_a_database_that_is_away() -> None:
+    with server() as bare, pytest.raises(Unavailable) as caught:
+        migrate(bare.dsn("nobody_of_this_name"))
+    assert "refused the login" in caught.value.message
+    assert "CLEARSIGHT_REPORT__OWNER_DSN" in caught.value.mend
+    with pytest.raises(Unavailable) as away:
+        migrate("postgresql://u@127.0.0.1:1/x")
+    assert away.value.mend.startswith("start it")
