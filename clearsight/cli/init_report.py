@@ -67,9 +67,8 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 def _lines(proposal: Proposal, catalogue: Catalogue, written: str | None) -> Iterator[str]:
     schemas = len({table.name.schema for table in catalogue.tables})
     version = catalogue.server_version // 10_000
-    plural = "" if schemas == 1 else "s"
     yield (
-        f"looked at {len(catalogue.tables)} tables and views in {schemas} schema{plural} of "
+        f"looked at {_count(len(catalogue.tables), 'table or view', 'tables and views')} in {_count(schemas, 'schema')} of "
         f"{one_line(catalogue.database)} (PostgreSQL {version}); nothing was changed"
     )
     for chosen in proposal.chosen:
@@ -82,7 +81,8 @@ def _lines(proposal: Proposal, catalogue: Catalogue, written: str | None) -> Ite
     if proposal.left_out:
         yield f"left out: {len(proposal.left_out)} that cannot be audited (the file says why)"
     if proposal.unrelated > 0:
-        yield f"not proposed: {proposal.unrelated} tables that name no scenario and no run (add one: -a other=schema.table)"
+        unrelated = _count(proposal.unrelated, "table")
+        yield f"not proposed: {unrelated} without a scenario's or run's key (add one: -a other=schema.table)"
     if catalogue.wal_level != "logical":
         yield (
             f"the source's wal_level is {catalogue.wal_level}; the administrator must run "
@@ -90,3 +90,7 @@ def _lines(proposal: Proposal, catalogue: Catalogue, written: str | None) -> Ite
         )
     if written:
         yield f"wrote {written}; review it, then: clearsight init --check {written} --sql --source …"
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
