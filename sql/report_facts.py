@@ -22,7 +22,7 @@ from sql.models import METADATA, PARTITIONED, SCHEMA, view_scenario_audit_trail
 LOGIN_LIMIT_S = 6.5
 
 _TABLES = frozenset(table.name for table in METADATA.tables.values())
-VIEWS = frozenset({"view_scenario_audit_trail"})
+VIEWS = frozenset({view_scenario_audit_trail.name})
 DELETED_BY_WRITER = frozenset({"audit_outbox", "watermark"})
 
 _ROLE: LiteralString = """
