@@ -21,6 +21,7 @@ from clearsight.events import Event
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import dead_letters, letters
+from stream_processors.arrays import columns
 from stream_processors.batch import Batch, Span, assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
@@ -127,7 +128,7 @@ class Redrive:
             *(("state_change", *state) for state in landed.states),
         ]
         if fresh:
-            cursor.execute(_PUBLISH, [list(column) for column in zip(*fresh, strict=True)])
+            cursor.execute(_PUBLISH, columns(fresh))
         if self._dry_run:
             raise _NotKept(landed)
 
