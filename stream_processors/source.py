@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from confluent_kafka import (
     Consumer,
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_S = 10.0
 _LANDING_TIMEOUT_S = 120.0
+_LEAVING_TIMEOUT_S = 10.0
 _IDLE_S = 0.25
 IN_STEP_LIMIT_S = 10.0
 
@@ -170,12 +171,9 @@ class Source:
         return {f"{place.topic}/{place.partition}": future.result().offset for place, future in asked.items()}
 
     def close(self) -> None:
-        """Leave the group."""
-        try:
-            self._consumer.close()
-        except KafkaException as error:
-            # an assignment that comes while leaving cannot be answered any more, and need not be
-            log.warning("leaving the group: %s", error.args[0].str())
+        """Leave the group, or where Kafka does not let go in time, end without: what has landed stands in Postgres."""
+        if not leave(self._consumer, _LEAVING_TIMEOUT_S):
+            log.warning("Kafka did not answer for %.0f s; this worker ends without leaving its group", _LEAVING_TIMEOUT_S)
 
     def _record(self, message: Message) -> RawRecord | None:
         error = message.error()
@@ -249,6 +247,28 @@ class Source:
         described = self._admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
         ids = {name: str(future.result().topic_id) for name, future in described.items()}
         return {place: Identity(cluster, ids[place.topic]) for place in places}
+
+
+class Leaving(Protocol):
+    """What can be closed: a consumer."""
+
+    def close(self) -> None: ...
+
+
+def leave(consumer: Leaving, timeout_s: float) -> bool:
+    """Close a consumer; whether it closed within `timeout_s`. librdkafka may wait for ever where Kafka goes away meanwhile."""
+
+    def close() -> None:
+        try:
+            consumer.close()
+        except KafkaException as error:
+            # an assignment that comes while leaving cannot be answered any more, and need not be
+            log.warning("leaving the group: %s", error.args[0].str())
+
+    closing = threading.Thread(target=close, name="leaving", daemon=True)
+    closing.start()
+    closing.join(timeout_s)
+    return not closing.is_alive()
 
 
 def _options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:

@@ -60,14 +60,18 @@ def run(folder: Path, commands: list[str], questions: str) -> str:
 
 
 def _end(folder: Path, shell: subprocess.Popen[bytes]) -> None:
-    """What runs in this folder."""
+    """What runs in this folder, before what it needs is stopped."""
     shell.kill()
+    ended = []
     for process in psutil.process_iter():
         try:
             if process.cwd() == str(folder) and process.pid != os.getpid():
                 process.terminate()
+                ended.append(process)
         except (psutil.AccessDenied, psutil.NoSuchProcess):
             continue
+    _, running = psutil.wait_procs(ended, timeout=60)
+    assert not running, f"did not end when told to: {running}"
 
 
 def test_it_leads_to_an_answer(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,13 +29,18 @@ LIMIT_S = 30
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("kafka") / "home")
     try:
         stack.up(["kafka"])
-        yield state.load(stack.home).settings["kafka"]["bootstrap_servers"]
+        yield stack
     finally:
         stack.down(purge=True)
+
+
+@pytest.fixture(scope="module")
+def servers(stack: Stack) -> str:
+    return str(state.load(stack.home).settings["kafka"]["bootstrap_servers"])
 
 
 class Reader:
@@ -100,3 +107,16 @@ def test_a_batch_that_lands_while_another_worker_joins(servers: str, report_data
 def _rebalancing(admin: AdminClient) -> bool:
     group = admin.describe_consumer_groups(["clearsight-worker"])["clearsight-worker"].result(LIMIT_S)
     return group.state.name == "PREPARING_REBALANCING"
+
+
+def test_a_worker_that_stops_while_kafka_is_frozen(servers: str, stack: Stack, report_database: Any) -> None:
+    """It ends without leaving its group."""
+    AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(TOPIC, 1, 1)])
+    reader = Reader(servers, report_database.writer_dsn, "frozen")
+    until(lambda: reader.source.assigned)
+    kafka = state.load(stack.home).processes["kafka"].pid
+    os.kill(kafka, signal.SIGSTOP)
+    try:
+        reader.stop()
+    finally:
+        os.kill(kafka, signal.SIGCONT)
