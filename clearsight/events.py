@@ -9,6 +9,8 @@ import msgspec
 
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, Part
+from clearsight.order import CommitPosition
+from clearsight.shapes import Shape
 
 
 class Coordinates(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +53,12 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     node: str | None
     correlation_id: str | None
     flags: tuple[str, ...] = ()
+    types: Shape | None = None
+    """Of the columns, where the record came with its schema."""
+
+    @property
+    def position(self) -> CommitPosition:
+        return CommitPosition(self.epoch, self.commit_lsn, self.lsn, self.total_order)
 
 
 class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -54,3 +54,9 @@ def transition_id(time_ms: int, source: str, table: str, key: str, column: str, 
 def action_id(time_ms: int, change: UUID) -> UUID:
     """Of the user action that a row change shows."""
     return event_id(time_ms, change, "action")
+
+
+def schema_change_id(source: str, schema: str, table: str, aspect: str, before: str, after: str, nth: int) -> UUID:
+    """Of the `nth` step of a table from one shape to another. It has no time in front: the first row with the new shape may
+    turn out to be an earlier one, and the step stays the same."""
+    return event_id(0, source, schema, table, "schema", aspect, before, after, nth)

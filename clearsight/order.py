@@ -1,9 +1,9 @@
 """Where a change stands in commit order.
 
 Commit times can run against commit order by a millisecond, and offsets of different partitions say nothing about it, so
-changes are ordered by (source epoch, commit LSN, LSN, order within the transaction, delete before create). `commit_lsn`
-is `sequence[0]` of Debezium's source block: the LSN of the last commit before this transaction; null (after a snapshot
-or lost offsets) counts as 0, which is first.
+changes are ordered by (source epoch, commit LSN, LSN, order within the transaction). `commit_lsn` is `sequence[0]` of
+Debezium's source block: the LSN of the last commit before this transaction; null (after a snapshot or lost offsets) counts
+as 0, which is first.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FIRST_EPOCH = 1
-
-_DELETE, _OTHER = 0, 1
 
 
 class CommitPosition(NamedTuple):
@@ -22,8 +20,3 @@ class CommitPosition(NamedTuple):
     commit_lsn: int
     lsn: int
     total_order: int
-    after_delete: int = _OTHER
-
-
-def commit_position(epoch: int, commit_lsn: int, lsn: int, total_order: int, op: str) -> CommitPosition:
-    return CommitPosition(epoch, commit_lsn, lsn, total_order, _DELETE if op == "d" else _OTHER)
