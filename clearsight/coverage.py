@@ -118,13 +118,14 @@ def coverage(
 ) -> Coverage:
     """Shape what the reporting database knows about its own work.
 
-    `groups` are the log groups that should be read: one that never reported is listed with a null `through`.
+    `groups` are the log groups that should be read: one that never reported is listed with a null `through`, and one that
+    is read no longer is not waited for. Where they are not known, those that reported are taken.
     `until` is the end of the question; counts and gaps are those that touch its time.
     """
     sources = [mark for mark in watermarks if mark.kind == "changes"]
     slowest = min(sources, key=lambda mark: mark.through_at, default=None)
     read = {mark.name: mark.through_at for mark in watermarks if mark.kind == "logs"}
-    logs = [LogsCoverage(group, read.get(group)) for group in sorted({*groups, *read})]
+    logs = [LogsCoverage(group, read.get(group)) for group in sorted({*groups} or read)]
     throughs = [slowest.through_at if slowest else None, *(group.through for group in logs)]
     return Coverage(
         complete=_landed(throughs, until)

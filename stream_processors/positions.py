@@ -59,23 +59,26 @@ def start_of(landed: Landed | None, log: Log, identity: Identity) -> Start:
 
     The smaller of Kafka's committed offset and the landed position; without a committed offset where the last batches begin,
     which may not have been published; without a landed position the beginning, so that an empty or restored reporting
-    database is filled again. What Kafka no longer holds is a gap, never skipped in silence.
+    database is filled again. What Kafka no longer holds and had not landed is a gap, never skipped in silence.
     """
     if landed is None:
-        return _not_before(0, log)
+        return _not_before(0, 0, log)
     if landed.identity != identity:
         return Start(log.low, Gap(0, log.low, "the topic or cluster was recreated: what it held before is gone"))
     if landed.next_offset > log.high:
         return Start(log.low, Gap(log.high, landed.next_offset, "the topic is shorter than what had landed of it"))
     if log.committed is not None:
-        return _not_before(min(log.committed, landed.next_offset), log)
-    return _not_before(landed.next_offset if landed.last_batch is None else landed.last_batch, log)
+        return _not_before(min(log.committed, landed.next_offset), landed.next_offset, log)
+    offset = landed.next_offset if landed.last_batch is None else landed.last_batch
+    return _not_before(offset, landed.next_offset, log)
 
 
-def _not_before(offset: int, log: Log) -> Start:
-    if offset >= log.low:
-        return Start(offset, None)
-    return Start(log.low, Gap(offset, log.low, "retention deleted records before they had landed"))
+def _not_before(offset: int, landed: int, log: Log) -> Start:
+    """Everything before `landed` has landed: there a record that Kafka deleted is missing from no fact."""
+    start = max(offset, log.low)
+    if landed >= log.low:
+        return Start(start, None)
+    return Start(start, Gap(landed, log.low, "retention deleted records before they had landed"))
 
 
 _TAKE = """

@@ -46,6 +46,18 @@ def test_a_group_that_never_reported_is_listed_and_makes_it_incomplete():
     assert [(group.group, group.through is None) for group in found.logs] == [("/api", False), ("/engine", True)]
 
 
+def test_a_group_that_is_no_longer_read_holds_nothing_back():
+    left = Watermark("logs", "/left", NOW - timedelta(days=30))
+    found = ask([*marks(), left], until=NOW - timedelta(seconds=2))
+    assert found.complete
+    assert [group.group for group in found.logs] == ["/api", "/engine"]
+
+
+def test_where_the_groups_are_not_known_those_that_reported_count():
+    found = coverage(marks(), NOTHING, (), (), NOW, None)
+    assert [group.group for group in found.logs] == ["/api", "/engine"]
+
+
 def test_without_watermark_of_the_source_nothing_is_claimed():
     found = ask(marks()[1:])
     assert not found.complete
