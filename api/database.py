@@ -1,4 +1,5 @@
-"""The reporting database as the questions see it: read only, one snapshot a question, bounded in time."""
+"""The reporting database as the questions see it: read only, one snapshot a question, bounded in time, and only what the
+caller may see: row-level security in the database shows nothing to a question that does not say who asks."""
 
 from __future__ import annotations
 
@@ -7,15 +8,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import psycopg
 from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from api.callers import OPERATOR, Caller
 from clearsight.errors import ClearSightError, ConfigurationError, Unavailable
 from clearsight.settings import Settings, required
 from sql.engine import sqlalchemy_url
 
+_ASK = "SELECT rpt.ask_as(%s, %s)"
 MEND = "start it (`clearsight up`), or correct CLEARSIGHT_REPORT__API_DSN"
 
 
@@ -35,8 +39,8 @@ def pooled_engine(settings: Settings) -> AsyncEngine:
 
 
 def single_engine(settings: Settings) -> AsyncEngine:
-    """For a process that asks once."""
-    return _engine(settings, poolclass=NullPool)
+    """For a command that asks once, for whoever holds the connection string."""
+    return _engine(settings, poolclass=NullPool).execution_options(clearsight_caller=OPERATOR)
 
 
 def _engine(settings: Settings, **pool: Any) -> AsyncEngine:
@@ -61,14 +65,16 @@ def _engine(settings: Settings, **pool: Any) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def question(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection in one read-only transaction.
+async def question(engine: AsyncEngine, caller: Caller | None = None) -> AsyncIterator[AsyncConnection]:
+    """A connection in one read-only transaction that sees what the caller may see; without a caller, the engine's own, if
+    it has one, else nothing.
 
     Raises Unavailable where the database does not answer, QuestionTooSlow where it took too long, ConfigurationError where
     the schema or a right is missing.
     """
     try:
         async with engine.connect() as connection:
+            await _ask_as(connection, caller or engine.get_execution_options().get("clearsight_caller"))
             yield connection
     except PoolTimeout:
         raise Unavailable(
@@ -76,8 +82,19 @@ async def question(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         ) from None
     except DBAPIError as error:
         raise _explained(error) from error
+    except psycopg.Error as error:
+        raise _explained(DBAPIError(None, None, error)) from error
     except OSError as error:
         raise Unavailable(f"the reporting database did not answer: {error.strerror or error}", MEND) from None
+
+
+async def _ask_as(connection: AsyncConnection, caller: Caller | None) -> None:
+    """By the driver itself: this is a part of every answer's time."""
+    if caller is None:
+        return
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)
+    await driver.execute(_ASK, (caller.role, caller.user_id))
 
 
 def _explained(error: DBAPIError) -> ClearSightError | SQLAlchemyError:
@@ -87,12 +104,13 @@ def _explained(error: DBAPIError) -> ClearSightError | SQLAlchemyError:
         return QuestionTooSlow(
             "the question took too long", "ask for a shorter range, or raise api.statement_timeout_s"
         )
-    if state in ("3F000", "42P01", "42703", "42501"):
+    if state in ("3F000", "42P01", "42703", "42501", "42883"):
         return ConfigurationError(f"the reporting database is not as it must be: {reason}", "run `clearsight migrate`")
     if state and state.startswith("28"):
         return Unavailable(f"the reporting database refused the login: {reason}", "correct CLEARSIGHT_REPORT__API_DSN")
     if (
         isinstance(error, OperationalError)
+        or isinstance(error.orig, psycopg.OperationalError)
         or error.connection_invalidated
         or state in (None, "57P01", "57P02", "57P03")
     ):

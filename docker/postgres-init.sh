@@ -7,7 +7,7 @@ psql --username postgres --set ON_ERROR_STOP=1 \
 CREATE ROLE clearsight_cdc LOGIN REPLICATION PASSWORD :'cdc';
 CREATE ROLE forecast_app LOGIN PASSWORD :'application';
 CREATE ROLE clearsight_owner LOGIN PASSWORD :'owner';
-CREATE ROLE clearsight_writer LOGIN PASSWORD :'writer';
+CREATE ROLE clearsight_writer LOGIN BYPASSRLS PASSWORD :'writer';
 CREATE ROLE clearsight_api LOGIN PASSWORD :'api';
 CREATE ROLE clearsight_bi LOGIN PASSWORD :'bi';
 CREATE DATABASE source;

@@ -17,13 +17,15 @@ from clearsight.doctor.names import quoted
 from clearsight.doctor.report import Pile, ReportFacts, RoleFacts
 from clearsight.login import log_in, place_of
 from sql.migrate import newest_revision, revisions_after
-from sql.models import METADATA, PARTITIONED, SCHEMA, view_scenario_audit_trail
+from sql.models import METADATA, PARTITIONED, SCHEMA, dim_user, fact_cloudwatch_log, view_scenario_audit_trail
 
 LOGIN_LIMIT_S = 6.5
 
 _TABLES = frozenset(table.name for table in METADATA.tables.values())
-VIEWS = frozenset({view_scenario_audit_trail.name})
+VIEWS = frozenset({view_scenario_audit_trail.name, dim_user.name, fact_cloudwatch_log.name})
 DELETED_BY_WRITER = frozenset({"audit_outbox", "watermark"})
+KEPT_BY_TRIGGER = frozenset({"user_id"})
+OF_THE_OWNER = frozenset({"api_key"})
 
 _ROLE: LiteralString = """
 SELECT current_user::text AS name, rolsuper AS superuser, pg_is_in_recovery() AS in_recovery,
@@ -181,13 +183,15 @@ def _writers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
     """As the migrations grant them; None where nothing is asked. A partition is written through its parent."""
     if kind == "v" or (not partition and table not in _TABLES):
         return None
-    if partition:
+    if partition or table in OF_THE_OWNER:
         return set()
+    if table in KEPT_BY_TRIGGER:
+        return {"SELECT"}
     return {"SELECT", "INSERT", "UPDATE", *(("DELETE",) if table in DELETED_BY_WRITER else ())}
 
 
 def _readers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
-    return set() if partition else {"SELECT"}
+    return set() if partition or table in OF_THE_OWNER else {"SELECT"}
 
 
 def _months_missing(connection: Connection[Any], absent: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg import Connection, Cursor
-from psycopg.errors import UniqueViolation
+from psycopg.errors import FeatureNotSupported, UniqueViolation
 
 from clearsight.events import RowChange, SnapshotRow, TransactionKey
 from clearsight.lifecycle import snapshot_transitions, transitions
@@ -209,7 +209,8 @@ class Landing:
         new: list[Row],
         again: list[tuple[str, UUID, datetime]],
     ) -> list[Row]:
-        """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table.
+        """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table, and where the
+        role lacks BYPASSRLS, without which COPY refuses tables with row-level security.
 
         Returns the rows that are new; the others' ids are added to `again`.
         """
@@ -219,7 +220,7 @@ class Landing:
             with cursor.connection.transaction():
                 _copy(cursor, f"COPY rpt.{fact} ({columns}) FROM STDIN", new)
             return new
-        except UniqueViolation:
+        except (UniqueViolation, FeatureNotSupported):
             stage = f"stage_{fact}"
             cursor.execute(
                 f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (LIKE rpt.{fact} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"

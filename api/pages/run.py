@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import Response
+from fastapi import Request, Response
 from nicegui import ui
 
 from api import addresses
@@ -11,7 +11,7 @@ from api.pages.parts import MONO, QUIET, bullets, clock, covered, duration, fact
 from api.queries.events import LogEvent
 from api.queries.run import Diagnostics, InputDifferences, diagnostics
 from api.queries.why import Why, why
-from api.service import Service
+from api.service import Service, caller_of
 from clearsight.anomaly import shown
 from clearsight.causes import Candidate, RuledOut, share_text
 from clearsight.errors import ClearSightError
@@ -26,9 +26,9 @@ _LEVEL_CELL = """
 
 
 def register(service: Service) -> None:
-    async def run(run_id: str) -> Response | None:
+    async def run(request: Request, run_id: str) -> Response | None:
         try:
-            async with question(service.engine) as connection:
+            async with question(service.engine, caller_of(request)) as connection:
                 answer = await why(connection, run_id, service.mapping, service.groups, service.page_of(run_id))
                 found = await diagnostics(connection, run_id, service.mapping)
         except ClearSightError as error:

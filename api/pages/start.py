@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import Response
+from fastapi import Request, Response
 from nicegui import ui
 
 from api.addresses import run_page
@@ -10,16 +10,16 @@ from api.database import question
 from api.pages.parts import clock, covered, refusal, section, sheet, table
 from api.queries.coverage import coverage
 from api.queries.runs import RunView, newest_failed_runs
-from api.service import Service
+from api.service import Service, caller_of
 from clearsight.errors import ClearSightError
 
 SHOWN = 50
 
 
 def register(service: Service) -> None:
-    async def start() -> Response | None:
+    async def start(request: Request) -> Response | None:
         try:
-            async with question(service.engine) as connection:
+            async with question(service.engine, caller_of(request)) as connection:
                 runs = await newest_failed_runs(connection, SHOWN)
                 covering = await coverage(connection, service.groups)
         except ClearSightError as error:

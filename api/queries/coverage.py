@@ -11,10 +11,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
-    ScalarSelect,
+    Interval,
     Select,
-    Subquery,
-    Table,
     and_,
     bindparam,
     cast,
@@ -37,7 +35,7 @@ from clearsight.coverage import (
     joinable_after,
 )
 from clearsight.coverage import coverage as shape
-from sql.models import consumer_position, dead_letter, fact_cloudwatch_log, fact_row_change, gap, watermark
+from sql.models import SCHEMA, consumer_position, gap, watermark
 
 GAPS_SHOWN = 100
 BEGINNING, END = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -114,34 +112,19 @@ def _watermarks_statement() -> Select[Any]:
     )
 
 
-def _oldest(fact: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
-    """Of all that are pending, not of the first that are counted; read from the end of a partial index."""
-    pending = select(fact.c.occurred_at).where(fact.c.link == "pending", fact.c.occurred_at >= _SINCE, *conditions)
-    return pending.order_by(fact.c.occurred_at).limit(1).scalar_subquery()
-
-
-def _waiting(fact: Table, link: str) -> Subquery:
-    return select(fact.c.occurred_at).where(fact.c.link == link).limit(COUNT_LIMIT).subquery()
-
-
 def _counts_statement() -> Select[Any]:
-    changes, logs = _waiting(fact_row_change, "pending"), _waiting(fact_cloudwatch_log, "pending")
-    unlinked = _waiting(fact_row_change, "unlinked")
-    # earlier lines belong to requests that changed nothing
-    joinable = fact_cloudwatch_log.c.occurred_at > bindparam("joinable_after", type_=DateTime(timezone=True))
-    hidden = touching(dead_letter.c.events_after, func.coalesce(dead_letter.c.appended_at, dead_letter.c.first_seen_at))
-    letters = (
-        select(dead_letter.c.dead_letter_id).where(dead_letter.c.state == "open", hidden).limit(COUNT_LIMIT).subquery()
+    """By a function of the database, which counts what nobody may see as well: an answer to somebody who sees a part is not
+    complete while what waits may belong to it."""
+    columns = ("now", "pending_changes", "changes_since", "pending_logs", "logs_since", "unlinked", "dead_letters")
+    uncertain = getattr(func, SCHEMA).uncertain(
+        _SINCE,
+        _UNTIL,
+        bindparam("joinable_after", type_=DateTime(timezone=True)),
+        literal(CLOCK_SKEW, Interval),
+        literal(COUNT_LIMIT, BigInteger),
     )
-    return select(
-        func.now().label("now"),
-        select(func.count()).select_from(changes).scalar_subquery().label("pending_changes"),
-        _oldest(fact_row_change).label("changes_since"),
-        select(func.count()).select_from(logs).scalar_subquery().label("pending_logs"),
-        _oldest(fact_cloudwatch_log, joinable).label("logs_since"),
-        select(func.count()).select_from(unlinked).scalar_subquery().label("unlinked"),
-        select(func.count()).select_from(letters).scalar_subquery().label("dead_letters"),
-    )
+    found = uncertain.table_valued(*columns).alias("found")
+    return select(*(found.c[name] for name in columns))
 
 
 _WATERMARKS = _watermarks_statement()

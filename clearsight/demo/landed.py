@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import psycopg
 
+from clearsight.asking import EVERYTHING
 from clearsight.demo.truth import Change, Mark, Truth
 from clearsight.errors import Unavailable
 
@@ -93,7 +94,7 @@ class Reporting:
 
     def _connect(self) -> psycopg.Connection:
         try:
-            return psycopg.connect(self._dsn)
+            return psycopg.connect(self._dsn, options=EVERYTHING)
         except psycopg.OperationalError:
             raise Unavailable("the reporting database does not answer", "start the stack: clearsight up") from None
 

@@ -125,6 +125,7 @@ def settle(site: Site) -> None:
         for role in ROLES:
             if role not in roles:
                 _create_role(connection, role, site.passwords[role])
+        connection.execute("ALTER ROLE clearsight_writer BYPASSRLS")  # or it could not COPY
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name, owner, guests in (
             (SOURCE_DATABASE, "postgres", ("forecast_app", "clearsight_cdc")),

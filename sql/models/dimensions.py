@@ -26,6 +26,14 @@ dim_user = Table(
     *_as_of(),
 )
 
+user_id = Table(
+    "user_id",
+    METADATA,
+    Column("user_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False, unique=True),
+)
+"""What a viewer sees of other users: who did something, without name and address. Kept by a trigger."""
+
 dim_scenario = Table(
     "dim_scenario",
     METADATA,

@@ -1,4 +1,4 @@
-"""The one timeline, for queries by SQLAlchemy. Its SQL is in the migration that made it last."""
+"""Views, for queries by SQLAlchemy. Their SQL is in the migration that made each last."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Te
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from sql.models.base import SCHEMA, Instant
+from sql.models.facts import fact_cloudwatch_log
+
+_VIEWS = MetaData(schema=SCHEMA)
+
+view_user = Table(
+    "view_user",
+    _VIEWS,
+    Column("user_key", BigInteger),
+    Column("user_id", Text),
+    Column("name", Text),  # null for who may not see it
+    Column("email", Text),
+    Column("first_seen_at", Instant),
+)
+
+view_log = Table("view_log", _VIEWS, *(Column(column.name, column.type) for column in fact_cloudwatch_log.columns))
+"""The log lines; in those of several scenarios the ids of others are masked for who may not see them."""
 
 view_scenario_audit_trail = Table(
     "view_scenario_audit_trail",
-    MetaData(schema=SCHEMA),
+    _VIEWS,
     Column("scenario_key", BigInteger),
     Column("scenario_id", Text),
     Column("event_id", UUID),

@@ -49,7 +49,7 @@ def settings(server: Server) -> Settings:
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     api = create_api(settings)
     transport = httpx.ASGITransport(app=api)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as made:
         yield made
     await api.state.service.engine.dispose()
 

@@ -58,7 +58,7 @@ async def test_a_question_that_takes_too_long_is_stopped(server, story):
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     with psycopg.connect(server.dsn("clearsight_owner", "clearsight")) as locker:
         locker.execute("LOCK TABLE rpt.dim_scenario IN ACCESS EXCLUSIVE MODE")
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             answer = await client.get(f"/rca/scenario/{story.scenario_id}/audit-trail")
     await api.state.service.engine.dispose()
     assert answer.status_code == 503
