@@ -91,7 +91,9 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
     if change.op not in _INPUT_TEXTS:
         return None
     image = change.after or change.before or {}
-    name = known(image).get(table.name) if table.name else None
+    name = image.get(table.name) if table.name else None
+    if is_unavailable(name):
+        name = None
     old, new = input_value(change.before, table), input_value(change.after, table)
     if change.op == "u" and any(is_unavailable(image.get(column)) for column in table.value):
         return None

@@ -14,12 +14,16 @@ UNAVAILABLE = "__debezium_unavailable_value"
 
 _CODES = list(UNAVAILABLE.encode())
 _ENCODED = base64.b64encode(UNAVAILABLE.encode()).decode()
-_FORMS: tuple[Any, ...] = (UNAVAILABLE, [UNAVAILABLE], _CODES, _ENCODED)
-"""Of texts and JSON, of arrays of them, of arrays of numbers, of bytes."""
+_TEXTS = frozenset((UNAVAILABLE, _ENCODED))
+"""Of texts and JSON, of bytes."""
+_LISTS = ([UNAVAILABLE], _CODES)
+"""Of arrays of texts, of numbers."""
 
 
 def is_unavailable(value: object) -> bool:
-    return value in _FORMS if isinstance(value, str | list) else False
+    if isinstance(value, str):
+        return value in _TEXTS
+    return isinstance(value, list) and value in _LISTS
 
 
 def known(image: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,7 @@ by element through its adapters, which cost a tenth of a whole landing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
-
-from psycopg.adapt import Dumper
 
 
 def array(values: Iterable[Any]) -> str:
@@ -30,15 +27,3 @@ def _element(value: Any) -> str:
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
-
-
-class TextsDumper(Dumper):
-    """Writes a tuple of texts as an array, in a COPY of rows."""
-
-    def dump(self, obj: tuple[str, ...]) -> bytes:
-        return _texts(obj)
-
-
-@lru_cache(4096)
-def _texts(values: tuple[str, ...]) -> bytes:
-    return array(values).encode()

@@ -20,6 +20,7 @@ from clearsight.events import (
     TransactionKey,
 )
 from stream_processors.records import RawRecord
+from stream_processors.rows import ChangeRow, LogRow, change_row, log_row
 
 
 class Span(NamedTuple):
@@ -42,6 +43,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     records: list[RawRecord]
     changes: list[RowChange]
     """Each event once, in order of arrival."""
+    change_rows: list[ChangeRow]
+    """Of each of the changes, in their order."""
     snapshots: list[SnapshotRow]
     contexts: dict[TransactionKey, Context]
     """The first of each transaction."""
@@ -49,6 +52,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[StreamPosition]
     logs: list[LogEvent]
     """Each event once."""
+    log_rows: list[LogRow]
+    """Of each of the logs, in their order."""
     progress: list[ForwarderProgress]
     letters: list[Letter]
     spans: list[Span]
@@ -72,7 +77,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> Batch:
-    """Decode the records of a batch."""
+    """Decode the records of a batch, and make the rows of what they tell."""
     events = [decode(record) for record in records]
     changes: dict[object, RowChange] = {}
     logs: dict[object, LogEvent] = {}
@@ -88,11 +93,13 @@ def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> 
     return Batch(
         records=records,
         changes=list(changes.values()),
+        change_rows=list(map(change_row, changes.values())),
         snapshots=[event for event in events if isinstance(event, SnapshotRow)],
         contexts=contexts,
         attempts=[event for event in events if isinstance(event, Attempt)],
         positions=[event for event in events if isinstance(event, StreamPosition)],
         logs=list(logs.values()),
+        log_rows=list(map(log_row, logs.values())),
         progress=[event for event in events if isinstance(event, ForwarderProgress)],
         letters=[
             Letter(record, event.reason)

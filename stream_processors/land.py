@@ -1,8 +1,8 @@
 """One batch, one transaction.
 
 Locks are taken by class, each sorted by key, never a lower class again: 1 positions, 2 transactions, 3 correlations,
-4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others committed;
-last it settles its dead letters.
+4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others
+committed; last it settles its dead letters.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg import Connection, Cursor
 from psycopg.errors import FeatureNotSupported, UniqueViolation
 
-from clearsight.events import RowChange, SnapshotRow, TransactionKey
-from clearsight.lifecycle import snapshot_transitions, transitions
+from clearsight.events import LogEvent, RowChange, SnapshotRow, TransactionKey
+from clearsight.instants import DAY_US, clamp_us, from_us
+from clearsight.lifecycle import Transition, snapshot_transitions, transitions
 from clearsight.links import Touched, link_of_change, only_run, place_log
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import amend, correlate, dead_letters, marks, rows, runs
-from stream_processors.arrays import TextsDumper
 from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
-from stream_processors.rows import Joined, Row
+from stream_processors.rows import Joined, Located, Row
 from stream_processors.states import land_transitions
 
 _SNAPSHOTS = """
@@ -39,9 +40,10 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (snapshot_id) DO
 class Landed(NamedTuple):
     """What a batch left to publish: rows landed now, and ids of those that had landed before."""
 
-    changes: list[Row]
+    changes: list[tuple[RowChange, str | None, Joined]]
+    """With the name of the action behind each."""
     states: list[tuple[UUID, datetime]]
-    logs: list[Row]
+    logs: list[tuple[LogEvent, Located]]
     again: list[tuple[str, UUID, datetime]]
     amended: bool
 
@@ -52,6 +54,15 @@ class _Keys(NamedTuple):
     runs: dict[str, RunKey]
     contexts: dict[TransactionKey, KnownContext]
     correlations: dict[str, int]
+
+
+class _Entered(NamedTuple):
+    """A state that a row of a batch shows to have been entered."""
+
+    transition: Transition
+    row: RowChange | SnapshotRow
+    place: int | None
+    """Of a change, in its batch."""
 
 
 class Claim(Protocol):
@@ -97,11 +108,11 @@ class Landing:
         psycopg.OperationalError where the database is away: nothing has landed then, and the same batch may come again.
         """
         connection = self._open()
-        self._ensure_months(connection, batch)
+        entered = self._entered(batch)
+        self._ensure_months(connection, batch, entered)
         try:
             with connection.transaction(), connection.cursor() as cursor:
-                cursor.adapters.register_dumper(tuple, TextsDumper)
-                landed = self._land(cursor, batch)
+                landed = self._land(cursor, batch, entered)
         except BaseException:
             self._dimensions.rollback()
             raise
@@ -115,20 +126,30 @@ class Landing:
             self._connection = self._connect()
         return self._connection
 
-    def _ensure_months(self, connection: Connection[Any], batch: Batch) -> None:
+    def _ensure_months(self, connection: Connection[Any], batch: Batch, entered: list[_Entered]) -> None:
         """Make missing partitions before the batch, in a transaction of their own."""
-        times = {change.occurred_us for change in batch.changes} | {log.occurred_us for log in batch.logs}
-        times |= {found.occurred_us for row in batch.changes for found in transitions(row, self._mapping.source)}
-        times |= {
-            found.occurred_us for row in batch.snapshots for found in snapshot_transitions(row, self._mapping.source)
-        }
-        months = {rows.month_of(time_us) for time_us in times} - self._months
+        days = {change.occurred_us // DAY_US for change in batch.changes}
+        days |= {log.occurred_us // DAY_US for log in batch.logs}
+        days |= {clamp_us(found.transition.occurred_us) // DAY_US for found in entered}
+        months = {rows.month_of(day * DAY_US) for day in days} - self._months
         for month in sorted(months):
             with connection.transaction():
                 connection.execute("SELECT rpt.ensure_month(%s)", [month])
         self._months |= months
 
-    def _land(self, cursor: Cursor[Any], batch: Batch) -> Landed:
+    def _entered(self, batch: Batch) -> list[_Entered]:
+        source = self._mapping.source
+        return [
+            *(_Entered(found, row, None) for row in batch.snapshots for found in snapshot_transitions(row, source)),
+            *(
+                _Entered(found, row, place)
+                for place, row in enumerate(batch.changes)
+                if row.part == "scenario"
+                for found in transitions(row, source)
+            ),
+        ]
+
+    def _land(self, cursor: Cursor[Any], batch: Batch, entered: list[_Entered]) -> Landed:
         self._ownership.advance(cursor, batch.spans)
         contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
         correlations = correlate.lock_correlations(cursor, _correlations(batch, contexts))
@@ -137,24 +158,27 @@ class Landing:
         self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
-        joined = {change.event_id: _join(change, keys) for change in batch.changes}
+        joined = [_join(change, keys) for change in batch.changes]
+        distinct = set(joined)
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
-        anew = correlate.touch(cursor, [*_touches(joined.values(), amended, late), *_attempted(batch, keys)])
+        anew = correlate.touch(cursor, [*_touches(distinct, amended, late), *_attempted(batch, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
-        dirty = started | correlate.touched_runs(cursor, anew) | _named_runs(joined.values(), batch, keys)
+        dirty = started | correlate.touched_runs(cursor, anew) | _named_runs(distinct, batch, keys)
         dirty |= {run for found in correlate.touched(cursor, of_logs).values() if (run := only_run(found)) is not None}
         dirty |= {found.run for found in amended if found.run is not None}
         runs.lock(cursor, dirty)
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)
-        landed = self._write(cursor, batch, keys, joined, _place_logs(batch, keys, touched))
+        landed = self._write(cursor, batch, keys, joined, _locate(batch, keys, touched))
+        states = land_transitions(cursor, _transition_rows(entered, keys, joined))
         moved = amend.logs_by_touch(cursor, anew)
         runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
+        landed = landed._replace(states=states)
         self._settle_letters(cursor, batch, landed)
         return landed._replace(amended=bool(amended or late or moved.any))
 
@@ -173,71 +197,86 @@ class Landing:
         return _Keys(users, scenarios, run_keys, contexts, correlations), placed
 
     def _write(
-        self, cursor: Cursor[Any], batch: Batch, keys: _Keys, joined: dict[UUID, Joined], log_rows: list[Row]
+        self, cursor: Cursor[Any], batch: Batch, keys: _Keys, joined: list[Joined], located: list[Located]
     ) -> Landed:
-        both = [rows.change_rows(change, joined[change.event_id]) for change in batch.changes]
-        changes, actions = [row for row, _ in both], [action for _, action in both if action is not None]
-        again: list[tuple[str, UUID, datetime]] = []
-        changes = self._insert(cursor, "change", "fact_row_change", rows.ROW_CHANGE, changes, again)
-        self._insert(cursor, "action", "fact_user_action", rows.USER_ACTION, actions, [])
-        log_rows = self._insert(cursor, "log", "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, log_rows, again)
-        cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
-        states = land_transitions(cursor, self._transitions(batch, keys, joined))
-        return Landed(changes, states, log_rows, again, amended=False)
-
-    def _transitions(self, batch: Batch, keys: _Keys, joined: dict[UUID, Joined]) -> list[Row]:
-        source = self._mapping.source
-        return [
-            *(
-                rows.transition_row(found, row, keys.scenarios[row.row_key], None)
-                for row in batch.snapshots
-                for found in snapshot_transitions(row, source)
-            ),
-            *(
-                rows.transition_row(found, row, keys.scenarios[row.row_key], joined[row.event_id])
-                for row in batch.changes
-                for found in transitions(row, source)
-            ),
+        ends = list(map(rows.joined_text, joined))
+        texts = [(row.text, end) for row, end in zip(batch.change_rows, ends, strict=True)]
+        actions = [
+            (row.action_text, end)
+            for row, end in zip(batch.change_rows, ends, strict=True)
+            if row.action_text is not None
         ]
-
-    @staticmethod
-    def _insert(
-        cursor: Cursor[Any],
-        kind: str,
-        fact: str,
-        columns: str,
-        new: list[Row],
-        again: list[tuple[str, UUID, datetime]],
-    ) -> list[Row]:
-        """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table, and where the
-        role lacks BYPASSRLS, without which COPY refuses tables with row-level security.
-
-        Returns the rows that are new; the others' ids are added to `again`.
-        """
-        if not new:
-            return []
-        try:
-            with cursor.connection.transaction():
-                _copy(cursor, f"COPY rpt.{fact} ({columns}) FROM STDIN", new)
-            return new
-        except (UniqueViolation, FeatureNotSupported):
-            stage = f"stage_{fact}"
-            cursor.execute(
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (LIKE rpt.{fact} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-            )
-            _copy(cursor, f"COPY {stage} ({columns}) FROM STDIN", new)
-            cursor.execute(
-                f"INSERT INTO rpt.{fact} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING RETURNING event_id"  # noqa: S608
-            )
-            inserted = {event_id for (event_id,) in cursor.fetchall()}
-            again.extend((kind, row[0], row[1]) for row in new if row[0] not in inserted)
-            return [row for row in new if row[0] in inserted]
+        lines = [(row.text, rows.located_text(place)) for row, place in zip(batch.log_rows, located, strict=True)]
+        new_changes = _insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
+        _insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
+        new_logs = _insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
+        cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
+        changes = [(row.change, row.action, known) for row, known in zip(batch.change_rows, joined, strict=True)]
+        logs = list(zip(batch.logs, located, strict=True))
+        again = [
+            *_known_before("change", batch.changes, new_changes),
+            *_known_before("log", batch.logs, new_logs),
+        ]
+        if new_changes is not None:
+            changes = [change for change in changes if change[0].event_id in new_changes]
+        if new_logs is not None:
+            logs = [log for log in logs if log[0].event_id in new_logs]
+        return Landed(changes, [], logs, again, amended=False)
 
 
-def _copy(cursor: Cursor[Any], statement: str, new: list[Row]) -> None:
+def _known_before(
+    kind: str, events: Iterable[RowChange | LogEvent], new: set[UUID] | None
+) -> Iterator[tuple[str, UUID, datetime]]:
+    """Those of a batch's events that had landed before it; `new` is None where none had."""
+    if new is not None:
+        for event in events:
+            if event.event_id not in new:
+                yield kind, event.event_id, from_us(event.occurred_us)
+
+
+def _transition_rows(entered: list[_Entered], keys: _Keys, joined: list[Joined]) -> list[Row]:
+    return [
+        rows.transition_row(
+            found.transition,
+            found.row,
+            keys.scenarios[found.row.row_key],
+            None if found.place is None else joined[found.place],
+        )
+        for found in entered
+    ]
+
+
+def _insert(cursor: Cursor[Any], fact: str, columns: str, new: list[tuple[str, str]]) -> set[UUID] | None:
+    """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table, and where the
+    role lacks BYPASSRLS, without which COPY refuses tables with row-level security.
+
+    Returns the ids that are new where some are not, None where all are.
+    """
+    if not new:
+        return None
+    try:
+        with cursor.connection.transaction():
+            _copy(cursor, f"COPY rpt.{fact} ({columns}) FROM STDIN", new)
+        return None
+    except (UniqueViolation, FeatureNotSupported):
+        stage = f"stage_{fact}"
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (LIKE rpt.{fact} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+        )
+        _copy(cursor, f"COPY {stage} ({columns}) FROM STDIN", new)
+        cursor.execute(
+            f"INSERT INTO rpt.{fact} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING RETURNING event_id"  # noqa: S608
+        )
+        return {event_id for (event_id,) in cursor.fetchall()}
+
+
+_ROWS_AT_ONCE = 128
+
+
+def _copy(cursor: Cursor[Any], statement: str, new: list[tuple[str, str]]) -> None:
     with cursor.copy(statement.encode()) as copy:
-        for row in new:
-            copy.write_row(row)
+        for first in range(0, len(new), _ROWS_AT_ONCE):
+            copy.write("".join(chain.from_iterable(new[first : first + _ROWS_AT_ONCE])).encode())
 
 
 class _Seen:
@@ -321,8 +360,8 @@ def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, amend.Given]
     }
 
 
-def _changed_runs(batch: Batch, joined: dict[UUID, Joined]) -> set[int]:
-    found = (joined[change.event_id].run for change in batch.changes if change.part == "run")
+def _changed_runs(batch: Batch, joined: list[Joined]) -> set[int]:
+    found = (known.run for change, known in zip(batch.changes, joined, strict=True) if change.part == "run")
     return {run for run in found if run is not None}
 
 
@@ -370,8 +409,10 @@ def _attempted(batch: Batch, keys: _Keys) -> Iterator[Touch]:
         yield from correlate.touches_of(keys.correlations[attempt.correlation_id], scenario, None, user)
 
 
-def _place_logs(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[Row]:
-    placed = []
+def _locate(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[Located]:
+    """Where each log line of a batch belongs."""
+    nothing = Touched()
+    located = []
     for log in batch.logs:
         line = log.line
         run = keys.runs[line.run_id] if line.run_id else None
@@ -381,18 +422,16 @@ def _place_logs(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[
             run=run.run if run else None,
             run_scenario=run.scenario if run else None,
             correlation_id=line.correlation_id,
-            touched=touched.get(correlation, Touched()) if correlation is not None else Touched(),
+            touched=touched.get(correlation, nothing) if correlation is not None else nothing,
         )
-        placed.append(rows.log_row(log, place, keys.users[line.user_id] if line.user_id else None, correlation))
-    return placed
+        user = keys.users[line.user_id] if line.user_id else None
+        located.append(Located(place.scenario, place.run, user, correlation, place.link))
+    return located
 
 
-_LEVEL, _RUN = (rows.CLOUDWATCH_LOG.split(", ").index(column) for column in ("level", "run_key"))
-
-
-def _lines_of_runs(landed: list[Row]) -> dict[int, tuple[int, int, int]]:
-    """Lines, warnings and errors of each run among these rows."""
-    levels = Counter((row[_RUN], row[_LEVEL]) for row in landed if row[_RUN] is not None)
+def _lines_of_runs(landed: list[tuple[LogEvent, Located]]) -> dict[int, tuple[int, int, int]]:
+    """Lines, warnings and errors of each run among these lines."""
+    levels = Counter((place.run, event.line.level) for event, place in landed if place.run is not None)
     found: dict[int, tuple[int, int, int]] = {}
     for (run, level), count in levels.items():
         lines, warnings, errors = found.get(run, (0, 0, 0))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -17,23 +16,37 @@ from psycopg import Connection
 
 from clearsight.errors import Unavailable
 from stream_processors.land import Landed
-from stream_processors.rows import CLOUDWATCH_LOG, ROW_CHANGE, STATE_CHANGE, Row
+from stream_processors.rows import (
+    CLOUDWATCH_LOG,
+    ROW_CHANGE,
+    STATE_CHANGE,
+    Joined,
+    Located,
+    change_told,
+    log_told,
+)
 
 FLUSH_TIMEOUT_S = 30.0
 _OUTBOX_LIMIT = 5_000
-
-Event = tuple[str, dict[str, Any]]
-"""Kind and columns."""
 
 _FACTS = {
     "change": ("fact_row_change", ROW_CHANGE),
     "state_change": ("fact_scenario_state_change", STATE_CHANGE + ", ms_in_state_before"),
     "log": ("fact_cloudwatch_log", CLOUDWATCH_LOG),
+    "schema_change": ("fact_schema_change", SCHEMA_CHANGE),
 }
-_COLUMNS = {kind: tuple(columns.split(", ")) for kind, (_, columns) in _FACTS.items()}
 _KEYS = ("scenario_key", "run_key", "user_key")
 _HIDDEN = (*_KEYS, "correlation_key")
 """Surrogate keys: they mean nothing to anybody else, who gets the business ids."""
+_BUSINESS_IDS = ("scenario_id", "run_id", "user_id")
+_SHOWN = {
+    kind: tuple(column for column in columns.split(", ") if column not in _HIDDEN)
+    for kind, (_, columns) in _FACTS.items()
+}
+_EVENTS = {
+    kind: msgspec.defstruct(kind, [*shown, *_BUSINESS_IDS, "revision", "kind"]) for kind, shown in _SHOWN.items()
+}
+"""What is published: the fact's columns, business ids in place of keys."""
 _JSON = ("before", "after", "attributes", "redactions")
 
 _ENCODER = msgspec.json.Encoder()
@@ -50,10 +63,12 @@ class Publisher:
     def landed(self, connection: Connection[Any], landed: Landed) -> None:
         """Publish what a batch landed. Raises Unavailable where a delivery fails: the batch is then published again."""
         ids = _ids_of(connection, landed)
-        for kind, rows in (("change", landed.changes), ("log", landed.logs)):
-            fresh = _FRESH[kind]
-            for row in rows:
-                self._send(row[0], kind, fresh(row, ids))
+        for change, action, joined in landed.changes:
+            self._send(
+                change.event_id, _EVENTS["change"](*change_told(change, action, joined), *ids.of(joined), 1, "change")
+            )
+        for log, located in landed.logs:
+            self._send(log.event_id, _EVENTS["log"](*log_told(log, located), *ids.of(located), 1, "log"))
         again = [*landed.again, *(("state_change", *state) for state in landed.states)]
         self._stored(connection, again)
         self._flush()
@@ -78,12 +93,10 @@ class Publisher:
                 by_kind.setdefault(kind, []).append((event_id, occurred_at))
         for kind, keys in by_kind.items():
             cursor = connection.execute(_stored_query(kind), [[key[0] for key in keys], [key[1] for key in keys]])
-            names = (*_COLUMNS[kind], "revision", "scenario_id", "run_id", "user_id")
             for row in cursor:
-                self._send(row[0], kind, _without_keys(dict(zip(names, row, strict=True))))
+                self._send(row[0], _EVENTS[kind](*row, kind))
 
-    def _send(self, event_id: UUID, kind: str, event: dict[str, Any]) -> None:
-        event["kind"] = kind
+    def _send(self, event_id: UUID, event: Any) -> None:
         value = _ENCODER.encode(event)
         while True:
             try:
@@ -92,10 +105,11 @@ class Publisher:
             except BufferError:
                 self._producer.poll(0.05)
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE or "truncated" in event:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE or isinstance(event, dict):
                     raise
-                small = {name: None if name in _JSON else content for name, content in event.items()}
-                self._send(event_id, kind, {**small, "truncated": True})
+                told = msgspec.structs.asdict(event).items()
+                small = {name: None if name in _JSON else content for name, content in told}
+                self._send(event_id, {**small, "truncated": True})
                 return
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
@@ -114,60 +128,43 @@ class Publisher:
 
 def _stored_query(kind: str) -> bytes:
     """Reads events of a kind by id and time, with the business ids of what they belong to."""
-    fact, _ = _FACTS[kind]
-    columns = ", ".join(f"f.{column}" for column in _COLUMNS[kind])
-    has_run = "run_key" in _COLUMNS[kind]
+    fact, columns = _FACTS[kind]
+    shown = ", ".join(f"f.{column}" for column in _SHOWN[kind])
+    things = [key.removesuffix("_key") for key in _KEYS]
+    ids = ", ".join(f"d_{each}.{each}_id" if f"{each}_key" in columns else "NULL" for each in things)
+    joins = "\n".join(
+        f"LEFT JOIN rpt.dim_{each} d_{each} ON d_{each}.{each}_key = f.{each}_key"
+        for each in things
+        if f"{each}_key" in columns
+    )
     return f"""
-    SELECT {columns}, f.revision, s.scenario_id, {"r.run_id" if has_run else "NULL"}, u.user_id
+    SELECT {shown}, {ids}, f.revision
     FROM unnest(%s::uuid[], %s::timestamptz[]) AS wanted(event_id, occurred_at)
     JOIN rpt.{fact} f USING (event_id, occurred_at)
-    LEFT JOIN rpt.dim_scenario s ON s.scenario_key = f.scenario_key
-    {"LEFT JOIN rpt.dim_run r ON r.run_key = f.run_key" if has_run else ""}
-    LEFT JOIN rpt.dim_user u ON u.user_key = f.user_key
+    {joins}
     """.encode()  # noqa: S608 - names of ours
 
 
-def _ids_of(connection: Connection[Any], landed: Landed) -> dict[str, dict[int, str]]:
-    """Business ids of the dimension keys that fresh rows name."""
-    wanted: dict[str, set[int | None]] = {key: set() for key in _KEYS}
-    for kind, rows in (("change", landed.changes), ("log", landed.logs)):
-        places = [(key, _COLUMNS[kind].index(key)) for key in _KEYS]
-        for key, place in places:
-            wanted[key].update(row[place] for row in rows)
-    found: dict[str, dict[int, str]] = {}
-    for key, keys in wanted.items():
+class _BusinessIds(NamedTuple):
+    """Business ids by dimension key."""
+
+    scenarios: dict[int | None, str]
+    runs: dict[int | None, str]
+    users: dict[int | None, str]
+
+    def of(self, place: Joined | Located) -> tuple[str | None, str | None, str | None]:
+        return self.scenarios.get(place.scenario), self.runs.get(place.run), self.users.get(place.user)
+
+
+def _ids_of(connection: Connection[Any], landed: Landed) -> _BusinessIds:
+    """Business ids of the dimension keys that fresh events name."""
+    places: set[Joined | Located] = {joined for *_, joined in landed.changes}
+    places |= {located for _, located in landed.logs}
+    wanted = ({place.scenario for place in places}, {place.run for place in places}, {place.user for place in places})
+    found = []
+    for key, keys in zip(_KEYS, wanted, strict=True):
         keys.discard(None)
         thing = key.removesuffix("_key")
         query = f"SELECT {key}, {thing}_id FROM rpt.dim_{thing} WHERE {key} = ANY(%s)"  # noqa: S608 - ours
-        found[key] = dict(connection.execute(query.encode(), [list(keys)]).fetchall()) if keys else {}
-    return found
-
-
-class _Fresh:
-    """Rows of one fact that landed now → events, without asking the database again."""
-
-    def __init__(self, kind: str) -> None:
-        columns = _COLUMNS[kind]
-        named = [column for column in columns if column not in _HIDDEN]
-        self._names = named
-        self._values = itemgetter(*map(columns.index, named))
-        self._keys = [(f"{key.removesuffix('_key')}_id", columns.index(key), key) for key in _KEYS]
-        self._json = [column for column in _JSON if column in named]
-
-    def __call__(self, row: Row, ids: dict[str, dict[int, str]]) -> dict[str, Any]:
-        event = dict(zip(self._names, self._values(row), strict=True))
-        for name, place, key in self._keys:
-            event[name] = ids[key].get(row[place])
-        for column in self._json:
-            text = event[column]
-            if text is not None:
-                event[column] = msgspec.Raw(text)
-        event["revision"] = 1
-        return event
-
-
-_FRESH = {kind: _Fresh(kind) for kind in ("change", "log")}
-
-
-def _without_keys(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name not in _HIDDEN}
+        found.append(dict(connection.execute(query.encode(), [list(keys)]).fetchall()) if keys else {})
+    return _BusinessIds(*found)

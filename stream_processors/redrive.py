@@ -18,6 +18,7 @@ from psycopg import Connection, Cursor
 
 from clearsight.errors import Unavailable
 from clearsight.events import Event
+from clearsight.instants import from_us
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
 from stream_processors import dead_letters, letters
@@ -123,8 +124,8 @@ class Redrive:
         dead_letters.keep(cursor, batch.letters, self._names)
         cursor.execute(_RESOLVE, (self._by, resolved))
         fresh = [
-            *(("change", row[0], row[1]) for row in landed.changes),
-            *(("log", row[0], row[1]) for row in landed.logs),
+            *(("change", change.event_id, from_us(change.occurred_us)) for change, *_ in landed.changes),
+            *(("log", log.event_id, from_us(log.occurred_us)) for log, _ in landed.logs),
             *(("state_change", *state) for state in landed.states),
         ]
         if fresh:
