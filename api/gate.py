@@ -155,12 +155,12 @@ def _take_key(scope: MutableMapping[str, Any]) -> str | None:
 
 
 def _without_key(query: bytes) -> tuple[bytes, str | None]:
-    if KEY_PARAMETER.encode() not in unquote_plus(query.decode("latin-1")).encode():
-        return query, None
     pairs = [pair for pair in query.decode("latin-1").split("&") if pair]
     keys = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]).lower() == KEY_PARAMETER]
+    if not keys:
+        return query, None
     rest = "&".join(pair for pair in pairs if pair not in keys).encode("latin-1")
-    return rest, unquote_plus(keys[-1].partition("=")[2]) if keys else None
+    return rest, unquote_plus(keys[-1].partition("=")[2])
 
 
 def _from_authorization(value: str) -> str | None:

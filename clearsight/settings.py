@@ -163,6 +163,9 @@ class ApiSettings(Section):
     heavy_questions: int = Field(
         2, ge=1, description="questions over whole periods that run at once; others get 429 and Retry-After"
     )
+    fresh_within_s: float | None = Field(
+        None, gt=0, description="/health/ready fails where the newest change that landed is older; empty: it only tells"
+    )
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may ask; empty: none")
     pool_size: int = Field(8, ge=1, description="connections to the reporting database")
     pool_wait_s: float = Field(5.0, gt=0, description="how long a question waits for a free connection")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 async def test_live_and_ready(story, client):
-    assert (await client.get("/health/live")).json() == {"status": "ok"}
+    assert (await client.get("/health/live")).json() == {"status": "ok", "authentication": "off"}
     ready = await client.get("/health/ready")
     assert ready.status_code == 200
     assert ready.json()["migrations"]["at"] == ready.json()["migrations"]["newest"]
