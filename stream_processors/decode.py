@@ -34,6 +34,7 @@ from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
 from clearsight.order import FIRST_EPOCH
+from clearsight.shapes import types_of
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
 from clearsight.unavailable import UNAVAILABLE, known
@@ -150,7 +151,9 @@ class Decoder:
             return envelope
         if _DECIMAL_SCHEMA.search(bytes(envelope.schema)):
             raise _Undecodable(_DECIMALS)
-        return self._envelope.decode(envelope.payload)
+        opened = self._envelope.decode(envelope.payload)
+        opened.schema = envelope.schema
+        return opened
 
     def _change(self, record: RawRecord, value: bytes) -> Event:
         envelope = self._open(value)
@@ -203,6 +206,7 @@ class Decoder:
             node=_text(image, getattr(table, "node", None)) if isinstance(table, InputTable | OtherTable) else None,
             correlation_id=_correlation_id(_text(image, table.correlation)),
             flags=_flags(record, time_us),
+            types=types_of(bytes(envelope.schema)) or None if len(envelope.schema) else None,
         )
 
     def _snapshot(

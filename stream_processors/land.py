@@ -1,7 +1,7 @@
 """One batch, one transaction.
 
 Locks are taken by class, each sorted by key, never a lower class again: 1 positions, 2 transactions, 3 correlations,
-4 dimensions, 5 scenarios, 6 runs. Then the batch reads and amends in later statements, which see what others
+4 dimensions, 5 scenarios, 6 runs, 7 shapes. Then the batch reads and amends in later statements, which see what others
 committed; last it settles its dead letters.
 """
 
@@ -28,6 +28,7 @@ from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
 from stream_processors.rows import Joined, Located, Row
+from stream_processors.shapes import Shapes, ShapesMoved
 from stream_processors.states import land_transitions
 
 _SNAPSHOTS = """
@@ -94,6 +95,7 @@ class Landing:
             lambda cursor, batch, _: dead_letters.keep(cursor, batch.letters, names)
         )
         self._dimensions = DimensionKeys()
+        self._shapes = Shapes(mapping.source)
         self._months: set[datetime] = set()
 
     def close(self) -> None:
@@ -113,6 +115,9 @@ class Landing:
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 landed = self._land(cursor, batch, entered)
+        except ShapesMoved:
+            self._dimensions.rollback()
+            return self.land(batch)
         except BaseException:
             self._dimensions.rollback()
             raise
@@ -170,6 +175,7 @@ class Landing:
         dirty |= {run for found in correlate.touched(cursor, of_logs).values() if (run := only_run(found)) is not None}
         dirty |= {found.run for found in amended if found.run is not None}
         runs.lock(cursor, dirty)
+        self._shapes.land(cursor, batch.changes)
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)

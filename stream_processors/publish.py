@@ -25,6 +25,7 @@ from stream_processors.rows import (
     change_told,
     log_told,
 )
+from stream_processors.shapes import SCHEMA_CHANGE
 
 FLUSH_TIMEOUT_S = 30.0
 _OUTBOX_LIMIT = 5_000

@@ -44,6 +44,10 @@ BUSINESS = {
         FROM rpt.fact_run_diagnostic f JOIN rpt.dim_run r ON r.run_key = f.run_key
         LEFT JOIN rpt.dim_scenario s ON s.scenario_key = f.scenario_key
         LEFT JOIN rpt.dim_run g ON g.run_key = f.last_good_run_key ORDER BY 1""",
+    "schema changes": """
+        SELECT event_id::text, occurred_at, table_schema, table_name, what, added, dropped, retyped, change_event_id::text, epoch,
+               commit_lsn, lsn, total_order
+        FROM rpt.fact_schema_change WHERE NOT withdrawn ORDER BY 1""",
     "scenarios": "SELECT scenario_id, name, owner, status, deleted FROM rpt.dim_scenario ORDER BY 1",
     "users": "SELECT user_id, name, email FROM rpt.dim_user ORDER BY 1",
 }
