@@ -15,6 +15,7 @@ from sql.models.facts import (
     fact_scenario_state_change,
     fact_user_action,
 )
+from sql.models.shapes import fact_schema_change, row_shape
 from sql.models.views import view_log as fact_cloudwatch_log
 from sql.models.views import view_scenario_audit_trail
 from sql.models.views import view_user as dim_user
@@ -38,8 +39,10 @@ __all__ = [
     "fact_row_change",
     "fact_run_diagnostic",
     "fact_scenario_state_change",
+    "fact_schema_change",
     "fact_user_action",
     "gap",
+    "row_shape",
     "row_snapshot",
     "transaction_context",
     "user_id",
