@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from api.queries.trail import OrderKey
 from clearsight.settings import Settings, required
+
+Shape = tuple[type[datetime] | type[int] | type[str], ...]
+"""The types of a key's parts."""
 
 
 class BadCursor(ValueError):
@@ -20,28 +23,27 @@ class Cursors:
     def __init__(self, secret: bytes) -> None:
         self._serializer = URLSafeSerializer(secret, salt="clearsight.cursor")
 
-    def sign(self, query: str, key: OrderKey) -> str:
+    def sign(self, query: str, key: Sequence[Any]) -> str:
         """`query` identifies the question with all its filters."""
-        return str(self._serializer.dumps([_digest(query), key[0].isoformat(), *key[1:]]))
+        return str(self._serializer.dumps([_digest(query), *map(_plain, key)]))
 
-    def read(self, query: str, cursor: str) -> OrderKey:
-        """Raises BadCursor where it was tampered with or belongs to another query."""
+    def read(self, query: str, cursor: str, shape: Shape) -> tuple[Any, ...]:
+        """A key of this shape. Raises BadCursor where it was tampered with or belongs to another query."""
         try:
-            digest, occurred_at, epoch, commit_lsn, lsn, total_order, event_id = self._serializer.loads(cursor)
-            key = (
-                datetime.fromisoformat(occurred_at),
-                int(epoch),
-                int(commit_lsn),
-                int(lsn),
-                int(total_order),
-                event_id,
-            )
-            UUID(event_id)
+            digest, *parts = self._serializer.loads(cursor)
         except (BadData, ValueError, TypeError):
             raise BadCursor("this is no cursor of this API; use next_cursor as it came, or start without") from None
         if digest != _digest(query):
             raise BadCursor("this cursor belongs to another query; keep the filters while paging, or start without")
-        return key
+        return tuple(_part(part, kind) for part, kind in zip(parts, shape, strict=True))
+
+
+def _part(part: Any, kind: type[Any]) -> Any:
+    return datetime.fromisoformat(part) if kind is datetime else kind(part)
+
+
+def _plain(part: Any) -> Any:
+    return part.isoformat() if isinstance(part, datetime) else part
 
 
 def _digest(query: str) -> str:

@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from api import problems
 from api.gate import Gate
 from api.limits import HeavyQuestions
-from api.routers import correlation, health, run, scenario
+from api.routers import correlation, health, period, run, scenario, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -33,7 +33,7 @@ def create_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     api.state.service = service
-    for part in (scenario, run, correlation, health):
+    for part in (scenario, run, user, correlation, period, health):
         api.include_router(part.router)
     problems.install(api)
     _guard(api, service)

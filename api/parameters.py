@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
+import msgspec
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.problems import field_problem
-from api.queries.trail import TrailFilter
+from api.queries.reliability import ErrorFilter
+from api.queries.timeline import TrailFilter
 
 LONGEST_ID = 256
 LIMIT = 100
@@ -30,15 +32,21 @@ def _rfc_3339(value: Any) -> Any:
 
 
 def _utc(value: datetime) -> datetime:
+    """PostgreSQL's and Python's ranges differ at both ends; a day's distance keeps sums inside."""
     try:
-        return value.astimezone(UTC)
+        instant = value.astimezone(UTC)
     except OverflowError:
         raise ValueError("out of range") from None
+    if not 1 < instant.year < 9999:
+        raise ValueError("out of range")
+    return instant
 
 
 def _printable(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
+    if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        raise ValueError("must be UTF-8")
     return value
 
 
@@ -52,13 +60,40 @@ Identifier = Annotated[
 Level = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 
-class TrailParameters(BaseModel):
-    """Several values of one parameter (`type=log&type=run.started`) are alternatives."""
+class Asked(BaseModel):
+    """What every question takes. Several values of one parameter (`type=log&type=run.started`) are alternatives."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
+    fields: Text | None = Field(
+        None, description="names of the fields wanted of each item (of the answer where it has no items), with commas"
+    )
+
+    def fingerprint(self) -> str:
+        """Equal for equal filters."""
+        chosen = self.model_dump(mode="json", exclude={"fields", "limit", "cursor"})
+        return msgspec.json.encode(chosen, order="deterministic").decode()
+
+
+class Ranged(Asked):
     since: Instant | None = Field(None, alias="from", description="from this instant on, RFC 3339 with any offset")
     until: Instant | None = Field(None, alias="to", description="before this instant")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError("from must be before to")
+        return self
+
+
+class Paged(Ranged):
+    limit: int = Field(LIMIT, ge=1, le=MOST)
+    cursor: str | None = Field(None, max_length=1000, description="next_cursor of the page before")
+
+
+class Event(BaseModel):
+    """Filters of events."""
+
     types: list[Text] = Field(
         [], alias="type", description="event types (input.changed) or kinds (action, change, state_change, log)"
     )
@@ -67,15 +102,9 @@ class TrailParameters(BaseModel):
     users: list[Text] = Field([], alias="user", description="user ids")
     correlation_id: Text | None = None
     q: Text | None = Field(None, description="text in the summary, the error or the stack")
-    limit: int = Field(LIMIT, ge=1, le=MOST)
-    cursor: str | None = Field(None, max_length=1000, description="next_cursor of the page before")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> TrailParameters:
-        if self.since and self.until and self.since >= self.until:
-            raise ValueError("from must be before to")
-        return self
 
+class TrailParameters(Paged, Event):
     def filters(self) -> TrailFilter:
         return TrailFilter(
             since=self.since,
@@ -87,6 +116,123 @@ class TrailParameters(BaseModel):
             correlation_id=self.correlation_id,
             q=self.q,
         )
+
+
+class StreamParameters(Asked, Event):
+    """Of the stream: nothing about time, for it begins with what lands next."""
+
+    scenario: Text | None = Field(None, description="a scenario's id")
+
+    def filters(self) -> TrailFilter:
+        return TrailFilter(
+            types=tuple(self.types),
+            levels=tuple(self.levels),
+            categories=tuple(self.categories),
+            users=tuple(self.users),
+            correlation_id=self.correlation_id,
+            q=self.q,
+        )
+
+
+class StateParameters(Paged):
+    types: list[Text] = Field([], alias="type", description="event types: scenario.submitted, scenario.locked, …")
+    users: list[Text] = Field([], alias="user", description="user ids")
+    correlation_id: Text | None = None
+
+
+class InputParameters(Paged):
+    nodes: list[Text] = Field([], alias="node", description="nodes of the inputs")
+    names: list[Text] = Field([], alias="name", description="names of the inputs")
+    users: list[Text] = Field([], alias="user", description="user ids")
+    correlation_id: Text | None = None
+
+
+class AsOfParameters(Asked):
+    at: Instant | None = Field(None, description="as of this instant; RFC 3339 with any offset; default: now")
+    position: str | None = Field(
+        None, pattern=r"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$", description="as of this commit position, 16/B374D848"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.at and self.position:
+            raise ValueError("at and position exclude each other")
+        return self
+
+
+class JourneyParameters(Paged):
+    types: list[Text] = Field([], alias="type", description="event types or kinds (action, state_change, run, log)")
+    levels: list[Level] = Field([], alias="level", description="of log lines")
+    categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")
+    scenarios: list[Text] = Field([], alias="scenario", description="scenario ids")
+    correlation_id: Text | None = None
+    q: Text | None = Field(None, description="text in the summary")
+    idle_minutes: float = Field(
+        30, gt=0, le=10_080, description="a session ends after so many minutes without an action"
+    )
+
+
+class ComparisonParameters(Asked):
+    before: Text | None = Field(None, description="the run compared with; default: the last success before a failure")
+    after: Text | None = Field(None, description="the run that is compared; default: the first failure after it")
+
+
+class ErrorParameters(Ranged):
+    levels: list[Literal["WARN", "ERROR", "FATAL"]] = Field([], alias="level", description="default: ERROR and FATAL")
+    categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")
+    nodes: list[Text] = Field([], alias="node", description="nodes that failed")
+    services: list[Text] = Field([], alias="service", description="services that wrote the lines")
+    limit: int = Field(10, ge=1, le=100, description="entries of each list")
+
+    def filters(self) -> ErrorFilter:
+        return ErrorFilter(
+            since=self.since,
+            until=self.until,
+            levels=tuple(self.levels),
+            categories=tuple(self.categories),
+            nodes=tuple(self.nodes),
+            services=tuple(self.services),
+        )
+
+
+class RunsParameters(Paged):
+    scenario: Text | None = Field(None, description="a scenario's id")
+    outcomes: list[Literal["succeeded", "failed", "running"]] = Field([], alias="outcome")
+    categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")
+    nodes: list[Text] = Field([], alias="node", description="failing nodes")
+    users: list[Text] = Field([], alias="user", description="user ids")
+    correlation_id: Text | None = None
+
+
+class ScenariosParameters(Asked):
+    owners: list[Text] = Field([], alias="owner", description="user ids")
+    statuses: list[Text] = Field([], alias="status", description="the application's own words")
+    q: Text | None = Field(None, description="text in the name or the id")
+    limit: int = Field(LIMIT, ge=1, le=MOST)
+    cursor: str | None = Field(None, max_length=1000, description="next_cursor of the page before")
+
+
+class OutOfBandParameters(Paged):
+    scenario: Text | None = Field(None, description="a scenario's id")
+    tables: list[Text] = Field([], alias="table", description='"schema.table"')
+
+
+class LogParameters(Paged):
+    scenario: Text | None = Field(None, description="a scenario's id")
+    run: Text | None = Field(None, description="a run's id")
+    correlation_id: Text | None = None
+    levels: list[Level] = Field([], alias="level")
+    categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")
+    nodes: list[Text] = Field([], alias="node")
+    services: list[Text] = Field([], alias="service")
+    q: Text | None = Field(None, description="text in the message, the error or the stack")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        serious = self.levels and set(self.levels) <= {"ERROR", "FATAL"}
+        if not (self.scenario or self.run or self.correlation_id or serious):
+            raise ValueError("name one of scenario, run, correlation_id, or only levels ERROR and FATAL")
+        return self
 
 
 def no_parameters(request: Request) -> None:

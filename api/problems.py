@@ -13,6 +13,7 @@ from rfc9457.openapi import problem_response
 from starlette_problem.handler import ExceptionHandler
 
 from api.database import QuestionTooSlow
+from api.queries.comparison import NotComparable
 from api.queries.known import Unknown
 from clearsight.errors import ClearSightError, NotFound, Unavailable
 
@@ -64,6 +65,8 @@ def _field_error(error: dict[str, Any]) -> dict[str, str]:
 
 def _from_ours(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
     assert isinstance(error, ClearSightError)
+    if isinstance(error, NotComparable):
+        return field_problem(error.field, f"{error.message}; {error.mend}")
     if isinstance(error, NotFound):
         return Problem(
             "Not found",
@@ -87,8 +90,18 @@ def _from_ours(_handler: ExceptionHandler, _request: Request, error: Exception) 
     return Problem("Not ready", type_="misconfigured", status=500, detail=error.message, mend=error.mend)
 
 
-_TEXTS = {404: "Not found", 422: "Invalid parameter", 503: "The reporting database is away"}
+_TEXTS = {
+    401: "Key needed",
+    403: "Not allowed",
+    404: "Not found",
+    422: "Invalid parameter",
+    429: "Too many heavy questions",
+    503: "The reporting database is away",
+}
 _EXAMPLES = {
+    401: Problem("Key needed", type_="unauthenticated", status=401, detail="name an API key in the header X-API-Key"),
+    403: Problem("Not allowed", type_="forbidden", status=403, detail="this key may not be used here"),
+    429: Problem("Too many heavy questions", type_="too-busy", status=429, detail="ask again in a moment"),
     404: Problem("Not found", type_="not-found", status=404, detail="no run 42 has landed", mend="…", known=["7f3c…"]),
     422: _invalid([{"field": "limit", "message": "Input should be greater than or equal to 1"}]),
     503: Problem(

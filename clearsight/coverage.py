@@ -165,3 +165,9 @@ def _settled(throughs: Sequence[datetime | None], counts: Counts, until: datetim
 def position_text(lsn: int) -> str:
     """A log position as PostgreSQL writes it, "16/B374D848"."""
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def position_lsn(text: str) -> int:
+    """The log position that PostgreSQL writes as "16/B374D848"."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) | int(low, 16)

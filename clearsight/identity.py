@@ -6,8 +6,11 @@ local, then 74 bits of a hash over what identifies the event.
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
+
+from clearsight.instants import to_us
 
 _VERSION_AND_VARIANT = (8 << 76) | (0b10 << 62)
 _FREE_BITS = ((1 << 128) - 1) ^ (0xF << 76) ^ (0b11 << 62) ^ (((1 << 48) - 1) << 80)
@@ -60,3 +63,13 @@ def schema_change_id(source: str, schema: str, table: str, aspect: str, before: 
     """Of the `nth` step of a table from one shape to another. It has no time in front: the first row with the new shape may
     turn out to be an earlier one, and the step stays the same."""
     return event_id(0, source, schema, table, "schema", aspect, before, after, nth)
+
+
+def id_range(first: datetime, last: datetime) -> tuple[UUID, UUID]:
+    """The ids of all events between these times lie between these two."""
+    return UUID(int=id_time_ms(to_us(first)) << 80), UUID(int=(id_time_ms(to_us(last)) + 1 << 80) - 1)
+
+
+def id_time_us(identifier: UUID) -> int:
+    """When an event with this id happened, to the millisecond."""
+    return (identifier.int >> 80) * 1000

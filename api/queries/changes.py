@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.queries.events import commit_order, position
 from clearsight.actions import input_value
 from clearsight.case import Order, ValueChange
+from clearsight.identity import id_time_us
+from clearsight.instants import clamp_us, from_us
 from clearsight.mapping import InputTable
 from sql.models import dim_user, fact_row_change
 
@@ -50,29 +53,69 @@ async def value_changes(
     return [change for row in rows for change in _changes(row, table)]
 
 
+async def changes_of_ids(connection: AsyncConnection, table: InputTable, ids: Sequence[str]) -> list[ValueChange]:
+    """These changes of inputs. An id begins with its event's time, so that only the partitions of those are looked at."""
+    if not ids:
+        return []
+    times = [id_time_us(UUID(each)) for each in ids]
+    statement = _values().where(
+        _CHANGE.event_id.in_(ids),
+        _CHANGE.occurred_at >= from_us(clamp_us(min(times))),
+        _CHANGE.occurred_at < from_us(clamp_us(max(times)) + 1000),
+    )
+    return [change for row in await connection.execute(statement) for change in _changes(row, table)]
+
+
+async def removals(
+    connection: AsyncConnection,
+    table: InputTable,
+    scenario_key: int,
+    row_keys: Sequence[str],
+    after: Order | None,
+    until: Order | None,
+) -> list[ValueChange]:
+    """The last removal of each of these inputs between two commit positions."""
+    statement = (
+        _values()
+        .distinct(_CHANGE.row_key)
+        .where(
+            _CHANGE.scenario_key == scenario_key,
+            _CHANGE.part == "input",
+            _CHANGE.op == "d",
+            _CHANGE.row_key.in_(row_keys),
+        )
+        .order_by(_CHANGE.row_key, *(column.desc() for column in commit_order()))
+    )
+    if after is not None:
+        statement = statement.where(tuple_(*commit_order()) > position(after))
+    if until is not None:
+        statement = statement.where(tuple_(*commit_order()) <= position(until))
+    return [change for row in await connection.execute(statement) for change in _changes(row, table)]
+
+
 def _statement(scenario_key: int) -> Select[Any]:
     elsewhere = and_(_CHANGE.link == "unlinked", _CHANGE.part.in_(("scenario", "other")), _CHANGE.run_key.is_(None))
-    return (
-        select(
-            _CHANGE.event_id,
-            _CHANGE.occurred_at,
-            _CHANGE.op,
-            _CHANGE.part,
-            (_CHANGE.table_schema + "." + _CHANGE.table_name).label("table"),
-            _CHANGE.row_key,
-            _CHANGE.before,
-            _CHANGE.after,
-            _CHANGE.changed,
-            _CHANGE.node,
-            _CHANGE.tx_id,
-            _CHANGE.correlation_id,
-            _CHANGE.link,
-            func.coalesce(dim_user.c.name, dim_user.c.user_id).label("user"),
-            *commit_order(),
-        )
-        .join(dim_user, dim_user.c.user_key == _CHANGE.user_key, isouter=True)
-        .where(_CHANGE.scenario_key == scenario_key, or_(_CHANGE.part == "input", elsewhere))
-    )
+    return _values().where(_CHANGE.scenario_key == scenario_key, or_(_CHANGE.part == "input", elsewhere))
+
+
+def _values() -> Select[Any]:
+    return select(
+        _CHANGE.event_id,
+        _CHANGE.occurred_at,
+        _CHANGE.op,
+        _CHANGE.part,
+        (_CHANGE.table_schema + "." + _CHANGE.table_name).label("table"),
+        _CHANGE.row_key,
+        _CHANGE.before,
+        _CHANGE.after,
+        _CHANGE.changed,
+        _CHANGE.node,
+        _CHANGE.tx_id,
+        _CHANGE.correlation_id,
+        _CHANGE.link,
+        func.coalesce(dim_user.c.name, dim_user.c.user_id).label("user"),
+        *commit_order(),
+    ).join(dim_user, dim_user.c.user_key == _CHANGE.user_key, isouter=True)
 
 
 def _changes(row: Any, table: InputTable) -> Iterable[ValueChange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,11 @@ _IDS: dict[Kind, Column[str]] = {
     "user": dim_user.c.user_id,
     "correlation": correlation.c.correlation_id,
 }
-_NEWEST: dict[Kind, Column[int]] = {"scenario": dim_scenario.c.scenario_key, "run": dim_run.c.run_key}
+_NEWEST: dict[Kind, Column[int]] = {
+    "scenario": dim_scenario.c.scenario_key,
+    "run": dim_run.c.run_key,
+    "user": dim_user.c.user_key,
+}
 
 
 class Unknown(NotFound):
@@ -68,6 +73,29 @@ async def run_key(connection: AsyncConnection, run_id: str) -> RunKey:
     if found is None:
         raise await unknown(connection, "run", run_id)
     return RunKey(*found)
+
+
+async def user_key(connection: AsyncConnection, user_id: str) -> int:
+    """Raises Unknown."""
+    found = await user_keys(connection, [user_id])
+    if not found:
+        raise await unknown(connection, "user", user_id)
+    return found[0]
+
+
+async def user_keys(connection: AsyncConnection, user_ids: Sequence[str]) -> list[int]:
+    """Of those of these users that have landed."""
+    possible = [each for each in user_ids if not _impossible(each)]
+    return list(
+        (await connection.execute(select(dim_user.c.user_key).where(dim_user.c.user_id.in_(possible)))).scalars()
+    )
+
+
+async def correlation_key_of(connection: AsyncConnection, correlation_id: str) -> int | None:
+    """What facts are looked up by; None where nothing of the id has landed."""
+    statement = select(correlation.c.correlation_key).where(correlation.c.correlation_id == correlation_id)
+    found: int | None = None if _impossible(correlation_id) else await connection.scalar(statement)
+    return found
 
 
 async def unknown(connection: AsyncConnection, kind: Kind, asked: str) -> Unknown:

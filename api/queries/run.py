@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.changes import value_changes
+from api.queries.changes import changes_of_ids, removals
 from api.queries.events import LogEvent, log_event, log_events
 from api.queries.known import run_key
 from api.queries.runs import RunRecord, RunView, last_good_run, run_record
@@ -136,8 +136,8 @@ async def input_differences(
     if reason or good is None:
         return InputDifferences(False, reason, [])
     found = differences(pinned(good.inputs_at_start or {}), pinned(run.inputs_at_start or {}))
-    last = await _last_changes(connection, run, good, mapping) if found else {}
-    return InputDifferences(True, None, [_difference(each, last.get(each.row_key)) for each in found])
+    makers = await _makers(connection, run, good, found, mapping)
+    return InputDifferences(True, None, [_difference(each, makers.get(each.row_key)) for each in found])
 
 
 def _unavailable(run: RunRecord, good: RunRecord | None) -> str | None:
@@ -150,21 +150,18 @@ def _unavailable(run: RunRecord, good: RunRecord | None) -> str | None:
     return None
 
 
-async def _last_changes(
-    connection: AsyncConnection, run: RunRecord, good: RunRecord, mapping: Mapping
+async def _makers(
+    connection: AsyncConnection, run: RunRecord, good: RunRecord, found: list[Difference], mapping: Mapping
 ) -> dict[str, ValueChange]:
-    if mapping.input is None or run.scenario_key is None:
+    """By row key the change that gave each input its value, which is pinned with it, or that removed it."""
+    if mapping.input is None or run.scenario_key is None or not found:
         return {}
-    changes = await value_changes(
-        connection,
-        mapping.input,
-        run.scenario_key,
-        after=good.start,
-        until=run.start,
-        earliest=good.earliest,
-        latest=run.latest,
-    )
-    return {change.row_key: change for change in changes}
+    inputs = run.inputs_at_start or {}
+    pins = [inputs[each.row_key].get("event_id") for each in found if each.row_key in inputs]
+    given = await changes_of_ids(connection, mapping.input, [str(each) for each in pins if each])
+    gone = [each.row_key for each in found if each.kind == "removed"]
+    removed = await removals(connection, mapping.input, run.scenario_key, gone, good.start, run.start) if gone else []
+    return {change.row_key: change for change in (*removed, *given)}
 
 
 def _difference(each: Difference, change: ValueChange | None) -> InputDifference:

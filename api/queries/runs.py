@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.known import RunKey
+from api.queries.known import RunKey, scenario_key, user_keys
 from clearsight.case import Order
 from sql.models import dim_run, dim_scenario, dim_user, fact_run_diagnostic
 
@@ -159,3 +160,66 @@ async def newest_failed_runs(connection: AsyncConnection, limit: int) -> list[Ru
 
 def _run_view(row: Row[Any]) -> RunView:
     return RunView(**row._mapping)
+
+
+async def of_keys(connection: AsyncConnection, keys: Sequence[int]) -> list[RunView]:
+    """These runs, in this order."""
+    if not keys:
+        return []
+    rows = (await connection.execute(_runs().add_columns(_RUN.run_key).where(_RUN.run_key.in_(keys)))).all()
+    names = [field.name for field in fields(RunView)]
+    views = {row.run_key: RunView(**{name: row._mapping[name] for name in names}) for row in rows}
+    return [views[key] for key in keys if key in views]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    since: datetime | None = None
+    until: datetime | None = None
+    scenario: str | None = None
+    outcomes: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    correlation_id: str | None = None
+
+
+RunKeySet = tuple[datetime, int]
+RUN_KEY_SET = (datetime, int)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    items: list[RunView]
+    next_key: RunKeySet | None
+
+
+async def runs(connection: AsyncConnection, filters: RunFilter, limit: int, after: RunKeySet | None = None) -> RunPage:
+    """Newest start first; a run whose start is not known yet is not among them. Raises Unknown for the scenario."""
+    order = (_RUN.started_at.desc(), _RUN.run_key.desc())
+    statement = select(_RUN.started_at, _RUN.run_key).where(_RUN.started_at.is_not(None), ~_RUN.deleted)
+    if filters.scenario is not None:
+        statement = statement.where(_RUN.scenario_key == await scenario_key(connection, filters.scenario))
+    if filters.users:
+        statement = statement.where(_RUN.user_key.in_(await user_keys(connection, filters.users)))
+    for column, values in (
+        (_RUN.outcome, filters.outcomes),
+        (_RUN.category, filters.categories),
+        (_RUN.failing_node, filters.nodes),
+    ):
+        if values:
+            statement = statement.where(column.in_(values))
+    if filters.correlation_id is not None:
+        statement = statement.where(_RUN.correlation_id == filters.correlation_id)
+    if filters.since is not None:
+        statement = statement.where(_RUN.started_at >= filters.since)
+    if filters.until is not None:
+        statement = statement.where(_RUN.started_at < filters.until)
+    if after is not None:
+        statement = statement.where(_RUN.started_at <= after[0], tuple_(_RUN.started_at, _RUN.run_key) < tuple_(*after))
+    keys: list[RunKeySet] = [
+        (row[0], row[1]) for row in await connection.execute(statement.order_by(*order).limit(limit + 1))
+    ]
+    shown = keys[:limit]
+    items = await of_keys(connection, [key for _, key in shown])
+    return RunPage(items, shown[-1] if len(keys) > limit else None)

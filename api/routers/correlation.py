@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from api.answers import CorrelationAnswer, json_response, with_coverage
-from api.parameters import NO_PARAMETERS, Identifier
-from api.problems import documented
+from fastapi import APIRouter, Query, Response
+
+from api.answers import CorrelationAnswer, answered
+from api.documents import question_documents
+from api.parameters import Asked, Identifier
 from api.queries.correlation import correlation as ask_correlation
 from api.queries.coverage import coverage
+from api.reply import TheReply
 from api.service import Question, TheService
 
-router = APIRouter(prefix="/rca/correlation", tags=["correlation"], dependencies=[NO_PARAMETERS])
+router = APIRouter(prefix="/rca/correlation", tags=["correlation"])
 
 
-@router.get("/{id:path}", response_model=CorrelationAnswer, responses=documented(404, 422, 503))
-async def correlation(id: Identifier, connection: Question, service: TheService) -> Response:
+@router.get("/{id:path}", **question_documents("correlation", CorrelationAnswer, 404, 422))
+async def correlation(
+    id: Identifier, asked: Annotated[Asked, Query()], connection: Question, service: TheService, reply: TheReply
+) -> Response:
     """Transactions, row changes, actions, transitions and log lines of one correlation id, and what it touched."""
     found = await ask_correlation(connection, id)
-    return json_response(with_coverage(CorrelationAnswer, found, await coverage(connection, service.groups)))
+    covered = await coverage(connection, service.groups)
+    return reply(answered(CorrelationAnswer, found, coverage=covered), asked.fields)

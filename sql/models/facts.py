@@ -52,6 +52,7 @@ fact_row_change = Table(
     Index("ix_row_change_run", "run_key", postgresql_where=text("run_key IS NOT NULL")),
     Index("ix_row_change_pending", "occurred_at", "landed_at", postgresql_where=_PENDING),
     Index("ix_row_change_unjoined", "tx_id", "occurred_at", postgresql_where=_UNJOINED),
+    Index("ix_row_change_out_of_band", "occurred_at", postgresql_where=text("link = 'unlinked'")),
     postgresql_partition_by=_BY_MONTH,
 )
 
@@ -177,6 +178,19 @@ fact_cloudwatch_log = Table(
         postgresql_where=text("node IS NOT NULL AND level IN ('ERROR', 'FATAL')"),
     ),
     Index("ix_log_correlation", "correlation_key", "occurred_at", postgresql_where=text("correlation_key IS NOT NULL")),
+    Index("ix_log_error", "occurred_at", postgresql_where=text("level IN ('ERROR', 'FATAL')")),
+    Index(
+        "ix_log_scenario_error",
+        "scenario_key",
+        "occurred_at",
+        postgresql_where=text("level IN ('ERROR', 'FATAL')"),
+    ),
+    Index(
+        "ix_log_shared",
+        "occurred_at",
+        "correlation_key",
+        postgresql_where=text("link = 'shared' AND scenario_key IS NULL"),
+    ),
     Index("ix_log_pending", "occurred_at", "landed_at", postgresql_where=_PENDING),
     Index("ix_log_run", "run_key", "occurred_at", postgresql_where=text("run_key IS NOT NULL")),
     postgresql_partition_by=_BY_MONTH,

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from api.main import create_api
+from clearsight.identity import event_id
 from clearsight.settings import ApiSettings, ReportSettings, Settings
 from sql.migrate import migrate
 
@@ -150,7 +151,7 @@ class Story:
                error_type, error_message, stack, node, service, scenario_key, run_key, correlation_id, correlation_key, link,
                correlation_source, topic, kafka_partition, kafka_offset)
                VALUES (%s, %s, '0', %s, 's', %s, %s, %s, %s, %s, %s, 'engine', %s, %s, %s, %s, %s, %s, 't', 0, 0)""",
-            (uuid.uuid4(), self.now, GROUPS[1], level, message, error_type, error_message, stack, node,
+            (self._event_id(), self.now, GROUPS[1], level, message, error_type, error_message, stack, node,
              None if link in ("pending", "unlinked") else self.scenario_key, run_key, correlation_id,
              self._correlation(correlation_id), link,
              "field" if correlation_id else "none"),
@@ -185,6 +186,10 @@ class Story:
         ).fetchone()
         assert row
         return int(row[0])
+
+    def _event_id(self) -> str:
+        """As the product makes them: the event's time in front."""
+        return str(event_id(int(self.now.timestamp() * 1000), uuid.uuid4()))
 
     def _lsn(self) -> int:
         return int(self.now.timestamp() * 1000)
@@ -247,7 +252,7 @@ class Story:
         node: str | None = None,
         run_key: int | None = None,
     ) -> str:
-        event_id, action_id = str(uuid.uuid4()), str(uuid.uuid4())
+        event_id, action_id = self._event_id(), self._event_id()
         user_key = self.user(by, by.title()) if by else None
         changed = [name for name in (after or {}) if before and before.get(name) != (after or {}).get(name)]
         link = "correlated" if correlation_id else "unlinked"

@@ -1,0 +1,27 @@
+"""What OpenAPI says of each question: its answer with an example from the demo, and every problem that may come instead."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from api.problems import documented
+
+_ALWAYS = (401, 403, 429, 503)
+"""Of the gate and the database."""
+
+
+def question_documents(name: str, answer: type[Any], *problems: int) -> dict[str, Any]:
+    """For the decorator of an endpoint. `name` is that of its example in `api/examples`."""
+    responses: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"application/json": {"example": example(name)}}},
+        304: {"description": "The answer is the one that If-None-Match names"},
+        **documented(*problems, *_ALWAYS),
+    }
+    return {"response_model": answer, "responses": responses}
+
+
+def example(name: str) -> Any:
+    """An answer as the demo gave it, lists cut short."""
+    return json.loads(files("api").joinpath("examples", f"{name}.json").read_text(encoding="utf-8"))

@@ -1,0 +1,321 @@
+"""The events of the timeline, one select a kind: what trail and stream read, each within its own bounds.
+
+The same events in SQL are `rpt.view_scenario_audit_trail`; a test compares both. The view cannot take a LIMIT into its
+branches, so a page of it sorts the whole scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    Text,
+    Tuple,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.queries.known import correlation_key_of, user_keys
+from clearsight.confidence import Confidence, confidence
+from sql.models import fact_cloudwatch_log, fact_row_change, fact_scenario_state_change, fact_user_action
+
+OrderKey = tuple[datetime, int, int, int, int, str]
+"""(occurred_at, epoch, commit LSN, LSN, total order, event id)."""
+ORDER_KEY = (datetime, int, int, int, int, str)
+ORDER = ("occurred_at", "epoch", "commit_lsn", "lsn", "total_order", "event_id")
+
+_ACTION, _CHANGE = fact_user_action.c, fact_row_change.c
+_STATE, _LOG = fact_scenario_state_change.c, fact_cloudwatch_log.c
+_NOTHING = cast(null(), Text)
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFilter:
+    """Several values of one filter are alternatives. `types` are event types ("input.changed") or kinds ("log")."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    types: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    correlation_id: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrailEvent:
+    event_id: str
+    occurred_at: datetime
+    kind: str
+    event_type: str
+    summary: str
+    scenario_id: str | None
+    user_id: str | None
+    user_name: str | None
+    run_id: str | None
+    node: str | None
+    level: str | None
+    category: str | None
+    correlation_id: str | None
+    correlation_source: str | None
+    link: str
+    confidence: Confidence
+    revision: int
+    approximate_order: bool
+    """Between log lines and row changes the order is by wall clock."""
+    details: Any
+    """A JSON object, by kind: what an action did, a row before and after, states, a line's error and stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a filter names, as the keys that facts are looked up by; None: not asked for."""
+
+    users: list[int] | None
+    correlation: int | None
+
+
+async def keys_of(connection: AsyncConnection, filters: TrailFilter) -> Keys:
+    """Of ids that nothing has landed of, keys that no fact has."""
+    users = await user_keys(connection, filters.users) if filters.users else None
+    asked = filters.correlation_id
+    correlation = None if asked is None else await correlation_key_of(connection, asked) or -1
+    return Keys(users, correlation)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One kind of event. `order` are the fact's own columns: an index on (…, occurred_at) gives their order."""
+
+    kind: str
+    fact: Table
+    columns: tuple[ColumnElement[Any], ...]
+    event_type: ColumnElement[str]
+    searched: tuple[ColumnElement[str], ...]
+    prefixes: tuple[str, ...]
+    """What its event types may begin with."""
+    conditions: tuple[ColumnElement[bool], ...] = ()
+
+    @property
+    def order(self) -> tuple[ColumnElement[Any], ...]:
+        names = ORDER if "lsn" in self.fact.c else ("occurred_at", "event_id")
+        return tuple(self.fact.c[name] for name in names)
+
+    def events(self, filters: TrailFilter, keys: Keys) -> Select[Any]:
+        """Unordered; add what they belong to."""
+        return select(*self.columns).where(*self.conditions, *self.narrowed(filters, keys))
+
+    def may_match(self, filters: TrailFilter) -> bool:
+        """False where the filter leaves nothing of this kind."""
+        if (filters.levels or filters.categories) and self.kind != "log":
+            return False
+        return not filters.types or any(
+            each == self.kind or each.startswith(self.prefixes or ("",)) for each in filters.types
+        )
+
+    def after(self, key: OrderKey) -> ColumnElement[bool]:
+        """Later in the order of the timeline than this event. The first condition is what an index can use."""
+        return (self.fact.c.occurred_at >= key[0]) & (tuple_(*self._key()) > _bound(key, self._key()))
+
+    def before(self, key: OrderKey) -> ColumnElement[bool]:
+        """Earlier in the order of the timeline than this event."""
+        return (self.fact.c.occurred_at <= key[0]) & (tuple_(*self._key()) < _bound(key, self._key()))
+
+    def _key(self) -> list[ColumnElement[Any]]:
+        return [self.fact.c[name] if name in self.fact.c else literal(0, BigInteger) for name in ORDER]
+
+    def narrowed(self, filters: TrailFilter, keys: Keys) -> list[ColumnElement[bool]]:
+        fact, found = self.fact.c, []
+        if filters.since is not None:
+            found.append(fact.occurred_at >= filters.since)
+        if filters.until is not None:
+            found.append(fact.occurred_at < filters.until)
+        if filters.types and self.kind not in filters.types:
+            found.append(self.event_type.in_(filters.types))
+        if filters.levels:
+            found.append(fact.level.in_(filters.levels) if self.kind == "log" else false())
+        if filters.categories:
+            found.append(fact.category.in_(filters.categories) if self.kind == "log" else false())
+        if keys.users is not None:
+            found.append(fact.user_key.in_(keys.users))
+        if keys.correlation is not None:
+            found.append(fact.correlation_key == keys.correlation)
+        if filters.q is not None:
+            found.append(or_(*(column.icontains(filters.q, autoescape=True) for column in self.searched)))
+        return found
+
+
+def _bound(key: OrderKey, columns: Sequence[ColumnElement[Any]]) -> Tuple:
+    return tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True)))
+
+
+def _columns(fact: Table, kind: str, **more: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
+    zero = {"epoch": literal(0, Integer), **dict.fromkeys(ORDER[2:5], literal(0, BigInteger))}
+    common = {name: fact.c[name] if name in fact.c else zero[name] for name in ORDER}
+    shown = {
+        "scenario_key": fact.c.scenario_key,
+        "user_key": fact.c.user_key,
+        "correlation_id": fact.c.correlation_id,
+        "link": fact.c.link,
+        "revision": fact.c.revision,
+        **more,
+    }
+    return (literal(kind, Text).label("kind"), *(column.label(name) for name, column in (common | shown).items()))
+
+
+_ACTION_SUMMARY = _ACTION.action + func.coalesce(" " + _ACTION.details.op("->>")("label"), "")
+_CHANGE_TYPE = _CHANGE.part + case(
+    (_CHANGE.op == "c", ".inserted"),
+    (_CHANGE.op == "u", ".updated"),
+    (_CHANGE.op == "d", ".deleted"),
+    else_=".truncated",
+)
+_CHANGED = func.nullif(func.array_to_string(_CHANGE.changed, ", "), "")
+_CHANGE_SUMMARY = _CHANGE.table_name + " " + _CHANGE.row_key + func.coalesce(": " + _CHANGED, "")
+_STATE_TYPE = "scenario." + _STATE.to_state
+_STATE_SUMMARY = func.coalesce(_STATE.from_state, "(new)") + " → " + _STATE.to_state
+_LOG_TYPE = "log." + func.lower(_LOG.level)
+_LOG_DETAILS = func.jsonb_strip_nulls(
+    func.jsonb_build_object(
+        "service", _LOG.service, "error_type", _LOG.error_type, "error_message", _LOG.error_message,
+        "stack", _LOG.stack, "log_group", _LOG.log_group, "log_stream", _LOG.log_stream, type_=JSONB,
+    ), type_=JSONB,
+)  # fmt: skip
+
+ACTIONS = Branch(
+    kind="action",
+    fact=fact_user_action,
+    columns=_columns(
+        fact_user_action,
+        "action",
+        event_type=_ACTION.action,
+        summary=_ACTION_SUMMARY,
+        run_key=_ACTION.run_key,
+        node=_ACTION.node,
+        level=_NOTHING,
+        category=_NOTHING,
+        correlation_source=_NOTHING,
+        details=cast(_ACTION.details, Text),
+    ),
+    event_type=_ACTION.action,
+    searched=(_ACTION_SUMMARY,),
+    prefixes=("scenario.", "input.", "run."),
+)
+CHANGES = Branch(
+    kind="change",
+    fact=fact_row_change,
+    columns=_columns(
+        fact_row_change,
+        "change",
+        event_type=_CHANGE_TYPE,
+        summary=_CHANGE_SUMMARY,
+        run_key=_CHANGE.run_key,
+        node=_CHANGE.node,
+        level=_NOTHING,
+        category=_NOTHING,
+        correlation_source=_NOTHING,
+        details=cast(
+            func.jsonb_build_object(
+                "before", _CHANGE.before, "after", _CHANGE.after, "changed", _CHANGE.changed, "tx_id", _CHANGE.tx_id
+            ),
+            Text,
+        ),
+    ),
+    event_type=_CHANGE_TYPE,
+    searched=(_CHANGE_SUMMARY,),
+    prefixes=("scenario.", "input.", "run.", "user.", "other."),
+    conditions=(_CHANGE.action.is_(None),),
+)
+STATES = Branch(
+    kind="state_change",
+    fact=fact_scenario_state_change,
+    columns=_columns(
+        fact_scenario_state_change,
+        "state_change",
+        event_type=_STATE_TYPE,
+        summary=_STATE_SUMMARY,
+        run_key=cast(null(), BigInteger),
+        node=_NOTHING,
+        level=_NOTHING,
+        category=_NOTHING,
+        correlation_source=_NOTHING,
+        details=cast(
+            func.jsonb_build_object(
+                "from_state", _STATE.from_state, "to_state", _STATE.to_state, "how_known", _STATE.how_known,
+                "ms_in_state_before", _STATE.ms_in_state_before,
+            ),
+            Text,
+        ),
+    ),
+    event_type=_STATE_TYPE,
+    searched=(_STATE_SUMMARY,),
+    prefixes=("scenario.",),
+)  # fmt: skip
+LOGS = Branch(
+    kind="log",
+    fact=fact_cloudwatch_log,
+    columns=_columns(
+        fact_cloudwatch_log,
+        "log",
+        event_type=_LOG_TYPE,
+        summary=_LOG.message,
+        run_key=_LOG.run_key,
+        node=_LOG.node,
+        level=_LOG.level,
+        category=_LOG.category,
+        correlation_source=_LOG.correlation_source,
+        details=cast(_LOG_DETAILS, Text),
+    ),
+    event_type=_LOG_TYPE,
+    searched=(_LOG.message, func.coalesce(_LOG.error_message, ""), func.coalesce(_LOG.stack, "")),
+    prefixes=("log.",),
+)
+BRANCHES = (ACTIONS, CHANGES, STATES, LOGS)
+
+
+def trail_event(row: Any) -> TrailEvent:
+    """Of a row with a branch's columns, and the ids of scenario, user and run in place of their keys."""
+    return TrailEvent(
+        event_id=str(row.event_id),
+        occurred_at=row.occurred_at,
+        kind=row.kind,
+        event_type=row.event_type,
+        summary=row.summary,
+        scenario_id=row.scenario_id,
+        user_id=row.user_id,
+        user_name=row.user_name,
+        run_id=row.run_id,
+        node=row.node,
+        level=row.level,
+        category=row.category,
+        correlation_id=row.correlation_id,
+        correlation_source=row.correlation_source,
+        link=row.link,
+        confidence=confidence(row.link, row.correlation_source),
+        revision=row.revision,
+        approximate_order=row.kind == "log",
+        details=msgspec.Raw(row.details.encode()),
+    )
+
+
+def order_key(row: Any) -> OrderKey:
+    return (row.occurred_at, row.epoch, row.commit_lsn, row.lsn, row.total_order, str(row.event_id))

@@ -1,0 +1,71 @@
+"""The reply to a request: only the fields asked for, and a tag by which a client asks again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields as dataclass_fields
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+from fastapi import Depends, Request, Response
+
+from api.problems import field_problem
+from clearsight.coverage import Coverage
+
+_ENCODER = msgspec.json.Encoder()
+_LONGEST_TAG = 1000
+
+
+class Reply:
+    """To one request. Every answer has `coverage`."""
+
+    def __init__(self, request: Request) -> None:
+        self._known = request.headers.get("if-none-match", "")[:_LONGEST_TAG]
+
+    def __call__(self, answer: Any, fields: str | None = None) -> Response:
+        """Raises a 422 that names a field which the answer does not have; 304 where the client has this answer.
+
+        The tag is weak: up to when the changes have landed moves on every second, and does not make another answer.
+        """
+        body = _ENCODER.encode(_chosen(answer, fields))
+        coverage = _ENCODER.encode(answer.coverage)
+        tag = f'W/"{hashlib.blake2b(body + _standing(answer.coverage), digest_size=12).hexdigest()}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in (each.strip() for each in self._known.split(",")):
+            return Response(status_code=304, headers=headers)
+        content = body[:-1] + (b"," if len(body) > 2 else b"") + b'"coverage":' + coverage + b"}"
+        return Response(content, media_type="application/json", headers=headers)
+
+
+TheReply = Annotated[Reply, Depends(Reply)]
+
+
+def _standing(coverage: Coverage) -> bytes:
+    """What is left of a coverage when time alone goes on."""
+    return _ENCODER.encode(
+        (coverage.complete, coverage.pending, coverage.unlinked, coverage.gaps, coverage.dead_letters)
+    )
+
+
+def _chosen(answer: Any, fields: str | None) -> dict[str, Any]:
+    parts = {name: getattr(answer, name) for name in _names(type(answer)) if name != "coverage"}
+    if fields is None:
+        return parts
+    item = _item_type(type(answer))
+    allowed = _names(item or type(answer))
+    wanted = [name.strip() for name in fields.split(",")]
+    for name in wanted:
+        if name not in allowed:
+            raise field_problem("fields", f"no field {name}; there are {', '.join(allowed)}")
+    if item is None:
+        return {name: value for name, value in parts.items() if name in wanted}
+    return parts | {"items": [{name: getattr(each, name) for name in wanted} for each in parts["items"]]}
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclass_fields(kind))
+
+
+def _item_type(kind: type[Any]) -> type[Any] | None:
+    items = get_type_hints(kind).get("items")
+    return get_args(items)[0] if items is not None else None
