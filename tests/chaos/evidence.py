@@ -41,6 +41,7 @@ WHERE f.tx_id >= %s ORDER BY f.occurred_at, {_POSITION}
 _REVISIONS = """
 SELECT event_id::text, revision FROM rpt.fact_row_change UNION ALL
 SELECT event_id::text, revision FROM rpt.fact_scenario_state_change UNION ALL
+SELECT event_id::text, revision FROM rpt.fact_schema_change UNION ALL
 SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log
 """
 

@@ -111,6 +111,7 @@ class Site:
                 "SELECT event_id::text, revision FROM rpt.fact_row_change"
                 " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
                 " UNION ALL SELECT event_id::text, revision FROM rpt.fact_scenario_state_change"
+                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_schema_change"
             )
             return dict(rows)  # type: ignore[arg-type]
         finally:
