@@ -18,6 +18,7 @@ CREATE TABLE contract.typed (
 );
 CREATE TABLE contract.evolving (id int PRIMARY KEY, old_name text, gone text);
 CREATE TABLE contract.reborn (id int PRIMARY KEY, v text);
+CREATE TABLE contract.busy (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int);
 ALTER TABLE contract.partial ALTER body SET STORAGE EXTERNAL, ALTER doc SET STORAGE EXTERNAL, ALTER blob SET STORAGE EXTERNAL,
     ALTER texts SET STORAGE EXTERNAL, ALTER numbers SET STORAGE EXTERNAL;
 ALTER TABLE contract.run ALTER error SET STORAGE EXTERNAL;

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,9 @@ table = "contract.evolving"
 key = "id"
 [[source.other]]
 table = "contract.reborn"
+key = "id"
+[[source.other]]
+table = "contract.busy"
 key = "id"
 [[source.other]]
 table = "contract.keyless"
@@ -165,6 +170,42 @@ class Contract:
                 raise KafkaException(record.error())
             place = (str(record.topic()), record.partition() or 0, record.offset() or 0)
             self.records.append(RawRecord(*place, record.timestamp()[1], record.key(), record.value()))
+
+
+class Writers:
+    """Sessions that commit a statement again and again, each as fast as it can."""
+
+    def __init__(self, dsn: str, statement: str, sessions: int = 4) -> None:
+        self._dsn = dsn
+        self._statement = statement.encode()
+        self._stopped = threading.Event()
+        self._written = 0
+        self._wrote = threading.Condition()
+        self._pool = ThreadPoolExecutor(sessions)
+        self._sessions = [self._pool.submit(self._write) for _ in range(sessions)]
+
+    def __enter__(self) -> Writers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for session in self._sessions:
+            session.result()
+        self._pool.shutdown()
+
+    def write(self, commits: int) -> None:
+        """Wait until this many more were committed."""
+        with self._wrote:
+            enough = self._written + commits
+            assert self._wrote.wait_for(lambda: self._written >= enough, 30), "the sessions do not write"
+
+    def _write(self) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            while not self._stopped.is_set():
+                connection.execute(self._statement)
+                with self._wrote:
+                    self._written += 1
+                    self._wrote.notify_all()
 
 
 def wait(holds: Callable[[], bool], timeout_s: float = 30) -> None:

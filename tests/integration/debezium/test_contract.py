@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
-from kit.contract import MAPPING, NAMES, Contract, said, value_of
+from kit.contract import MAPPING, NAMES, Contract, Writers, said, value_of
 from kit.contract_changes import MESSAGES, ROLLED_BACK, ROWS, SHAPES, TOAST, TYPES
 from kit.reporting import Facts, Reporting
 
@@ -295,6 +296,66 @@ def test_all_of_it_again_and_at_once_is_the_same(landed: tuple[Reporting, Facts]
         assert rows == facts[name], name
 
 
+def test_schema_changes_are_facts_of_their_own(landed: tuple[Reporting, Facts]) -> None:
+    rows = landed[0].rows(
+        "SELECT table_name, what, added, dropped, change_event_id FROM rpt.fact_schema_change"
+        " WHERE NOT withdrawn ORDER BY table_name, commit_lsn, lsn"
+    )
+    assert [row[:4] for row in rows] == [
+        ("evolving", "columns.added", ["empty"], []),
+        ("evolving", "columns.dropped", [], ["gone"]),
+        ("evolving", "columns.replaced", ["new_name"], ["old_name"]),
+        ("evolving", "columns.added", ["within"], []),
+        ("reborn", "columns.replaced", ["w"], ["v"]),
+    ]
+    assert landed[0].rows("SELECT row_key FROM rpt.fact_row_change WHERE event_id = %s", rows[3][4]) == [("9",)]
+
+
+ALTERS = (
+    "ALTER TABLE contract.busy ADD a int",
+    "ALTER TABLE contract.busy ADD b text DEFAULT 'b', DROP a",
+    "ALTER TABLE contract.busy RENAME b TO c",
+    "ALTER TABLE contract.busy ALTER n TYPE bigint",
+    "ALTER TABLE contract.busy DROP c",
+)
+
+
+def test_schema_changes_under_load(stack: Stack, contract: Contract, landed: tuple[Reporting, Facts]) -> None:
+    """Four sessions write while the table is altered; each partition lands by itself, one far ahead of the others."""
+    have = len(contract.records)
+    with Writers(
+        state.load(stack.home).settings["source"]["admin_dsn"], "INSERT INTO contract.busy (n) VALUES (1)"
+    ) as writers:
+        for alter in ALTERS:
+            writers.write(40)
+            contract.run(alter)
+        writers.write(40)
+    contract.caught_up()
+    rows = [record for record in contract.records[have:] if record.topic == NAMES.change("contract.busy")]
+    assert {record.partition for record in rows} == {0, 1, 2}
+    changes = Arrived(rows).changes("busy")
+    steps = [new for old, new in pairwise(changes) if (old.after or {}).keys() != (new.after or {}).keys()]
+    expected = [
+        ("columns.added", ["a"], []),
+        ("columns.replaced", ["b"], ["a"]),
+        ("columns.replaced", ["c"], ["b"]),
+        ("columns.dropped", [], ["c"]),
+    ]
+    reporting, _ = landed
+    for order in permutations(range(3)):
+        reporting.empty()
+        workers = {number: reporting.worker(f"w{number}", partitions=[number]) for number in order}
+        for number in order:
+            mine = [record for record in rows if record.partition == number]
+            for start in range(0, len(mine), 25):
+                workers[number](mine[start : start + 25])
+        found = reporting.rows(
+            "SELECT what, added, dropped, change_event_id FROM rpt.fact_schema_change WHERE NOT withdrawn ORDER BY commit_lsn"
+        )
+        assert [row[:3] for row in found] == expected
+        assert [row[3] for row in found] == [step.event_id for step in steps]
+
+
 def test_so_is_a_scenarios(stack: Stack, landed: tuple[Reporting, Facts], arrived: Arrived) -> None:
     person = parse_mapping(
         """
@@ -357,7 +418,33 @@ def test_records_with_their_schema(contract: Contract, landed: object) -> None:
     record, event = events_with(contract, value__converter__schemas__enable="true")
     assert isinstance(event, RowChange)
     assert event.changed == ("yes",)
+    assert event.after is not None
+    assert event.types is not None
     assert event.after == value_of(record)["after"]
+    assert {column for column, _ in event.types} == event.after.keys()
+    assert {
+        "exact": "string",
+        "doc": "io.debezium.data.Json",
+        "days": "array of io.debezium.time.IsoDate",
+    }.items() <= dict(event.types).items()
+
+
+def test_a_changed_type_is_a_fact_where_records_carry_their_schema(
+    contract: Contract, landed: tuple[Reporting, Facts]
+) -> None:
+    events_with(contract, value__converter__schemas__enable="true")
+    contract.caught_up()
+    have = len(contract.records)
+    contract.run("UPDATE contract.typed SET yes = NOT yes WHERE id = 1")
+    contract.run("ALTER TABLE contract.typed ALTER small_ratio TYPE double precision")
+    contract.run("UPDATE contract.typed SET yes = NOT yes WHERE id = 1")
+    contract.caught_up()
+    reporting, _ = landed
+    reporting.empty()
+    reporting.worker(partitions=(0, 1, 2))(contract.records[have:])
+    assert reporting.rows("SELECT what, retyped FROM rpt.fact_schema_change") == [
+        ("types.changed", {"small_ratio": ["float", "double"]})
+    ]
 
 
 @pytest.mark.parametrize("schemas", ["true", "false"])
