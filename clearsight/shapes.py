@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -113,6 +113,14 @@ def _change(aspect: Aspect, before: Shape, after: Shape, nth: int, first: Seen) 
     added, dropped = tuple(sorted(new.keys() - old.keys())), tuple(sorted(old.keys() - new.keys()))
     what: What = "columns.replaced" if added and dropped else "columns.added" if added else "columns.dropped"
     return Change(before, after, nth, first, what, added, dropped, {})
+
+
+def told(added: Sequence[str], dropped: Sequence[str], retyped: Mapping[str, Sequence[str]]) -> str:
+    """A change in words."""
+    parts = [f"{' and '.join(columns)} {verb}" for columns, verb in ((dropped, "gone"), (added, "new")) if columns]
+    parts += [f"{column} is {after} instead of {before}" for column, (before, after) in retyped.items()]
+    renamed = " (a rename, or a drop and an add)" if len(added) == len(dropped) == 1 else ""
+    return ", ".join(parts) + renamed
 
 
 def _position(run: Run) -> CommitPosition:

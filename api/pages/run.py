@@ -39,6 +39,7 @@ def register(service: Service) -> None:
                 _error(found)
                 _verdict(answer)
                 _ruled_out(answer.ruled_out)
+                _schema_changes(answer)
             _differences(found.input_differences, answer.last_good_run_id)
             _lines(found)
             covered(answer.coverage)
@@ -136,6 +137,17 @@ def _ruled_out(ruled_out: list[RuledOut]) -> None:
                 {"change": each.title, "by": each.change.user or "", "reason": "; ".join(each.reasons)}
                 for each in ruled_out
             ],
+        )
+
+
+def _schema_changes(answer: Why) -> None:
+    if not answer.schema_changes:
+        return
+    since = "since the last good run started" if answer.last_good_run_id else "in the day before"
+    with section(f"Schema changed {since}"):
+        table(
+            [("table", "table"), ("text", "columns"), ("seen", "first seen")],
+            [{"table": each.table, "text": each.text, "seen": clock(each.seen_at)} for each in answer.schema_changes],
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,9 +12,12 @@ from api.queries.coverage import coverage
 from api.queries.evidence import case_of
 from api.queries.known import run_key
 from api.queries.runs import RunView, run_record
+from api.queries.schema_changes import SchemaChange, schema_changes
 from clearsight.causes import Candidate, Cause, Explanation, RuledOut, Verdict, explain
 from clearsight.coverage import Coverage
 from clearsight.mapping import Mapping
+
+WITHOUT_GOOD_RUN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Why:
     ruled_out: list[RuledOut]
     run: RunView
     last_good_run_id: str | None
+    schema_changes: list[SchemaChange]
+    """Of audited tables, since the last good run started, else since a day before; none where the run has not failed."""
     coverage: Coverage
     page: str
 
@@ -39,6 +45,8 @@ async def why(connection: AsyncConnection, run_id: str, mapping: Mapping, groups
     record = await run_record(connection, key, run_id)
     case = await case_of(connection, record, mapping)
     found: Explanation = explain(case)
+    since = (case.last_good and case.last_good.started_at) or record.earliest - WITHOUT_GOOD_RUN
+    failed = record.view.outcome == "failed"
     return Why(
         run_id=run_id,
         verdict=found.verdict,
@@ -48,6 +56,7 @@ async def why(connection: AsyncConnection, run_id: str, mapping: Mapping, groups
         ruled_out=found.ruled_out,
         run=record.view,
         last_good_run_id=case.last_good.run_id if case.last_good else None,
+        schema_changes=await schema_changes(connection, since, record.latest) if failed else [],
         coverage=await coverage(connection, groups, record.view.finished_at),
         page=page,
     )

@@ -57,6 +57,11 @@ def _print(answer: Why) -> None:
         typer.secho("\nruled out", bold=True)
         for each in answer.ruled_out:
             typer.echo(f"  - {each.title}{_by(each.change.user)}: {'; '.join(each.reasons)}")
+    if answer.schema_changes:
+        since = "since the last good run started" if answer.last_good_run_id else "in the day before"
+        typer.secho(f"\nschema changed {since}", bold=True)
+        for step in answer.schema_changes:
+            typer.echo(f"  - {step.table}: {step.text}, first seen at {_clock(step.seen_at)}")
     _print_coverage(answer.coverage)
     typer.echo(f"\n{answer.page}")
 

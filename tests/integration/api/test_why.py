@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -125,3 +127,26 @@ async def test_without_a_good_run_it_says_so(story, client):
     diagnostics = (await client.get(f"/rca/run/{run.run_id}/diagnostics")).json()
     assert diagnostics["input_differences"]["available"] is False
     assert "no run of this scenario" in diagnostics["input_differences"]["reason"]
+
+
+async def test_schema_changes_since_the_last_good_run_are_shown(story, client):
+    def step(column, *, withdrawn=False, after_s=0):
+        story.connection.execute(
+            "INSERT INTO rpt.fact_schema_change (event_id, occurred_at, table_schema, table_name, what, added, dropped, withdrawn,"
+            " change_event_id, epoch, commit_lsn, lsn, total_order) VALUES (gen_random_uuid(), %s, 'forecast', 'inputs',"
+            " 'columns.added', ARRAY[%s], ARRAY[]::text[], %s, gen_random_uuid(), 1, 1, 1, 1)",
+            (story.now + timedelta(seconds=after_s), column, withdrawn),
+        )
+
+    column = f"unit_{story.scenario_id[:8]}"
+    step(f"early_{column}")
+    plan(story)
+    step(column)
+    step(f"wrong_{column}", withdrawn=True)
+    run = story.start_run().compute(*NODES)
+    run.fail("demand", "validation", "ValueError", "unit is missing")
+    step(f"late_{column}", after_s=1)
+    shown = [each for each in (await ask(client, run.run_id))["schema_changes"] if column in each["text"]]
+    assert [(each["table"], each["text"], each["what"]) for each in shown] == [
+        ("forecast.inputs", f"{column} new", "columns.added")
+    ]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearsight.order import CommitPosition
-from clearsight.shapes import Run, Seen, Shape, changes, observe, run_at, shape_of, types_of
+from clearsight.shapes import Run, Seen, Shape, changes, observe, run_at, shape_of, told, types_of
 
 pytestmark = pytest.mark.unit
 
@@ -128,3 +128,17 @@ def test_a_type_that_changes_is_a_change_and_a_new_column_is_none_of_types() -> 
     (change,) = changes("types", observed([(1, first), (2, wider)]))
     assert (change.what, change.retyped, change.added) == ("types.changed", {"n": ("int32", "int64")}, ())
     assert changes("types", observed([(1, first), (2, types_of(schema(id="int32")))])) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ((["a", "b"], [], {}), "a and b new"),
+        (([], ["a"], {}), "a gone"),
+        ((["b"], ["a"], {}), "a gone, b new (a rename, or a drop and an add)"),
+        ((["b", "c"], ["a"], {}), "a gone, b and c new"),
+        (([], [], {"n": ("int32", "int64")}), "n is int64 instead of int32"),
+    ],
+)
+def test_a_change_in_words(change: tuple[list[str], list[str], dict[str, tuple[str, str]]], text: str) -> None:
+    assert told(*change) == text
