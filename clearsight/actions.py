@@ -40,15 +40,14 @@ def changed_columns(before: dict[str, Any] | None, after: dict[str, Any] | None)
     """Columns whose value differs between both images, sorted; () where one is missing: nothing to compare."""
     if before is None or after is None:
         return ()
-    differing = {column for column, value in after.items() if before.get(column) != value}
-    differing |= {column for column in before.keys() - after.keys() if before[column] is not None}
-    return tuple(
-        sorted(
-            column
-            for column in differing
-            if not is_unavailable(after.get(column)) and not is_unavailable(before.get(column))
-        )
-    )
+    differing = [column for column, value in after.items() if before.get(column) != value]
+    if before.keys() != after.keys():
+        differing += [column for column in before.keys() - after.keys() if before[column] is not None]
+    return tuple(sorted([column for column in differing if _is_told(after, column) and _is_told(before, column)]))
+
+
+def _is_told(image: dict[str, Any], column: str) -> bool:
+    return not is_unavailable(image.get(column))
 
 
 def input_value(image: dict[str, Any] | None, table: InputTable) -> Any:
@@ -95,7 +94,7 @@ def _input_action(change: RowChange, table: InputTable) -> Action | None:
     if is_unavailable(name):
         name = None
     old, new = input_value(change.before, table), input_value(change.after, table)
-    if change.op == "u" and any(is_unavailable(image.get(column)) for column in table.value):
+    if change.op == "u" and not all(_is_told(image, column) for column in table.value):
         return None
     if change.op == "u" and change.before is not None and old == new:
         return None

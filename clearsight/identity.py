@@ -27,9 +27,13 @@ def event_id(time_ms: int, *parts: object) -> UUID:
 
     None and the text "None" differ; the order of parts matters.
     """
+    return UUID(int=_number(time_ms, parts))
+
+
+def _number(time_ms: int, parts: tuple[object, ...]) -> int:
     text = _SEPARATOR.join(["\x00" if part is None else str(part) for part in parts])
     digest = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")
-    return UUID(int=(time_ms << 80) | (digest & _FREE_BITS) | _VERSION_AND_VARIANT)
+    return (time_ms << 80) | (digest & _FREE_BITS) | _VERSION_AND_VARIANT
 
 
 def row_change_id(
@@ -54,9 +58,10 @@ def transition_id(time_ms: int, source: str, table: str, key: str, column: str, 
     return event_id(time_ms, source, table, key, "transition", column, value)
 
 
-def action_id(time_ms: int, change: UUID) -> UUID:
-    """Of the user action that a row change shows."""
-    return event_id(time_ms, change, "action")
+def action_id(time_ms: int, change: str) -> str:
+    """Of the user action that a row change shows, both as text: nothing else is done with it than to write it down."""
+    digits = f"{_number(time_ms, (change, 'action')):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def schema_change_id(source: str, schema: str, table: str, aspect: str, before: str, after: str, nth: int) -> UUID:

@@ -58,9 +58,9 @@ def clamp_us(time_us: int) -> int:
     """A time that the partitions can hold, from 2000 to 2099. It depends on the time alone: a record that comes again,
     whenever, gets the same.
     """
-    return min(max(time_us, EARLIEST_US), LATEST_US)
+    return time_us if EARLIEST_US <= time_us <= LATEST_US else min(max(time_us, EARLIEST_US), LATEST_US)
 
 
 def is_odd(time_us: int, now_us: int) -> bool:
     """Whether a time had to be clamped, or lies more than a day after `now_us`: a clock must be wrong."""
-    return clamp_us(time_us) != time_us or time_us > now_us + DAY_US
+    return not EARLIEST_US <= time_us <= LATEST_US or time_us > now_us + DAY_US

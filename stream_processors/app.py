@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class _InFlight:
 def create_app(settings: Settings) -> AuditApp:
     """The app of one worker process. Raises Unavailable where what it needs is not there to begin with."""
     _collect_rarely()
+    _hand_over_quickly()
     worker = Worker(settings)
     worker.check()
     app = AuditApp(
@@ -151,6 +153,12 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
             await lane.put(in_flight)
     if in_flight is not None:
         await in_flight.wait(service)
+
+
+def _hand_over_quickly() -> None:
+    """Three threads share the interpreter. The one that lands asks PostgreSQL something thirty times a batch, and after each
+    answer would wait 5 ms for the one that decodes: that was a fifth of its time."""
+    sys.setswitchinterval(0.0005)
 
 
 def _collect_rarely() -> None:

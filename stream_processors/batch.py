@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -21,6 +22,10 @@ from clearsight.events import (
 )
 from stream_processors.records import RawRecord
 from stream_processors.rows import ChangeRow, LogRow, change_row, log_row
+
+_Kind = TypeVar("_Kind", bound=Event)
+_Once = TypeVar("_Once", RowChange, LogEvent)
+_TIMED = (RowChange, LogEvent, StreamPosition, Attempt)
 
 
 class Span(NamedTuple):
@@ -79,48 +84,60 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> Batch:
     """Decode the records of a batch, and make the rows of what they tell."""
     events = [decode(record) for record in records]
-    changes: dict[object, RowChange] = {}
-    logs: dict[object, LogEvent] = {}
-    contexts: dict[TransactionKey, Context] = {}
+    kinds: dict[type, list[Any]] = {}
     for event in events:
-        match event:
-            case RowChange():
-                changes.setdefault(event.event_id, event)
-            case LogEvent():
-                logs.setdefault(event.event_id, event)
-            case Context():
-                contexts.setdefault(event.transaction, event)
+        kind = type(event)
+        if kind in kinds:
+            kinds[kind].append(event)
+        else:
+            kinds[kind] = [event]
+
+    def of(kind: type[_Kind]) -> list[_Kind]:
+        return kinds.get(kind, [])
+
+    changes, logs = _once(of(RowChange)), _once(of(LogEvent))
     return Batch(
         records=records,
-        changes=list(changes.values()),
-        change_rows=list(map(change_row, changes.values())),
-        snapshots=[event for event in events if isinstance(event, SnapshotRow)],
-        contexts=contexts,
-        attempts=[event for event in events if isinstance(event, Attempt)],
-        positions=[event for event in events if isinstance(event, StreamPosition)],
-        logs=list(logs.values()),
-        log_rows=list(map(log_row, logs.values())),
-        progress=[event for event in events if isinstance(event, ForwarderProgress)],
-        letters=[
-            Letter(record, event.reason)
-            for record, event in zip(records, events, strict=True)
-            if isinstance(event, Rejected)
-        ],
+        changes=changes,
+        change_rows=list(map(change_row, changes)),
+        snapshots=of(SnapshotRow),
+        contexts={context.transaction: context for context in reversed(of(Context))},
+        attempts=of(Attempt),
+        positions=of(StreamPosition),
+        logs=logs,
+        log_rows=list(map(log_row, logs)),
+        progress=of(ForwarderProgress),
+        letters=_letters(records, events) if Rejected in kinds else [],
         spans=_spans(events),
     )
 
 
-def _spans(events: Iterable[Event]) -> list[Span]:
-    by_place: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
+def _once(events: list[_Once]) -> list[_Once]:
+    """The first event of each id, in order of arrival."""
+    first: dict[UUID, _Once] = {}
     for event in events:
-        at, time_us = event.at, getattr(event, "occurred_us", None)
-        found = by_place.get((at.topic, at.partition))
-        if found is None:
-            found = by_place[(at.topic, at.partition)] = ([], [])
-        found[0].append(at.offset)
-        if time_us is not None:
-            found[1].append(time_us)
-    return [
-        Span(*place, offsets[0], offsets[-1] + 1, min(times, default=None), max(times, default=None))
-        for place, (offsets, times) in sorted(by_place.items())
-    ]
+        first.setdefault(event.event_id, event)
+    return list(first.values())
+
+
+def _letters(records: list[RawRecord], events: list[Event]) -> list[Letter]:
+    pairs = zip(records, events, strict=True)
+    return [Letter(record, event.reason) for record, event in pairs if isinstance(event, Rejected)]
+
+
+def _spans(events: Iterable[Event]) -> list[Span]:
+    by_place: dict[tuple[str, int], list[Event]] = {}
+    for event in events:
+        at = event.at
+        place = (at.topic, at.partition)
+        if place in by_place:
+            by_place[place].append(event)
+        else:
+            by_place[place] = [event]
+    return [_span(*place, found) for place, found in sorted(by_place.items())]
+
+
+def _span(topic: str, partition: int, events: list[Event]) -> Span:
+    times = [event.occurred_us for event in events if isinstance(event, _TIMED)]
+    first, last = min(times, default=None), max(times, default=None)
+    return Span(topic, partition, events[0].at.offset, events[-1].at.offset + 1, first, last)

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,7 @@ from clearsight.events import (
 from clearsight.identity import id_time_ms, log_line_id, row_change_id
 from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
-from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
+from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part
 from clearsight.order import FIRST_EPOCH
 from clearsight.shapes import types_of
 from clearsight.tables import TableName
@@ -46,6 +46,7 @@ _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
 _QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)
+_ODD_TIME = ("odd_time",)
 _REGISTRY_MAGIC = b"\x00"
 _NOT_JSON = (
     "not JSON: it begins as records of a schema registry do; the connector's value.converter must be "
@@ -111,14 +112,43 @@ class _Undecodable(Exception):
     pass
 
 
+class _Reading(NamedTuple):
+    """What to read of a table's rows: asked of the mapping once, not of each row again."""
+
+    part: Part
+    mapped: AnyTable
+    key: tuple[str, ...]
+    key_can_be_empty: bool
+    old_rows_are_whole: bool
+    scenario: str | None
+    """Column. A scenario's and a run's own ids are their keys."""
+    run: str | None
+    node: str | None
+    correlation: str | None
+
+
+def _reading(part: Part, table: AnyTable) -> _Reading:
+    return _Reading(
+        part=part,
+        mapped=table,
+        key=table.key,
+        key_can_be_empty=isinstance(table, OtherTable),
+        old_rows_are_whole=table.replica_identity == "full",
+        scenario=getattr(table, "scenario", None),
+        run=table.run if isinstance(table, OtherTable) else None,
+        node=table.node if isinstance(table, InputTable | OtherTable) else None,
+        correlation=table.correlation,
+    )
+
+
 class Decoder:
     """Decodes the records of this mapping's topics."""
 
     def __init__(self, mapping: Mapping, names: TopicNames) -> None:
         self._source = mapping.source
         self._errors = mapping.errors
-        self._tables: dict[tuple[str, str], tuple[Part, AnyTable]] = {
-            TableName.parse(table.table): (part, table) for part, table in mapping.parts()
+        self._tables: dict[tuple[str, str], _Reading] = {
+            TableName.parse(table.table): _reading(part, table) for part, table in mapping.parts()
         }
         self._envelope = msgspec.json.Decoder(_Envelope)
         self._transaction = msgspec.json.Decoder(_TransactionEnd)
@@ -160,37 +190,38 @@ class Decoder:
         source, op = envelope.source, envelope.op
         if source is None or op is None:
             raise _Undecodable("not a change event: it has no source or no op")
-        part, table = self._mapped(source)
+        table = self._mapped(source)
         before, before_json = self._read(envelope.before)
-        if table.replica_identity == "default":
+        if not table.old_rows_are_whole:
             before, before_json = _known_of_old(before, table)
         after, after_json = self._read(envelope.after)
         if op == "r":
-            return self._snapshot(record, source, part, table, after, after_json)
+            return self._snapshot(record, source, table, after, after_json)
         if op not in ("c", "u", "d", "t"):
             raise _Undecodable("unknown op: none of c, u, d, t, r, m")
         if source.lsn is None:
             raise _Undecodable("a change without LSN")
-        changed = changed_columns(before, after) if op == "u" and table.replica_identity == "full" else ()
+        changed = changed_columns(before, after) if op == "u" and table.old_rows_are_whole else ()
         image = after if after is not None else before
         if image is not None and after_json is not None and UNAVAILABLE in after_json:
             image = known(image)
         if image is None and op != "t":
             raise _Undecodable(f"op {op} without before and after")
         key = _key(image, table)
+        row_key = _row_key(key)
         order = envelope.transaction.total_order if envelope.transaction else 0
         time_us = _commit_us(source)
         occurred_us = clamp_us(time_us)
         return RowChange(
             at=record.at,
-            event_id=row_change_id(id_time_ms(time_us), self._source, table.table, op, source.lsn, key, order),
+            event_id=row_change_id(id_time_ms(time_us), self._source, table.mapped.table, op, source.lsn, key, order),
             occurred_us=occurred_us,
             op=op,
-            part=part,
-            mapped=table,
+            part=table.part,
+            mapped=table.mapped,
             table_schema=source.schema,
             table_name=source.table,
-            row_key=_row_key(key),
+            row_key=row_key,
             before=before,
             after=after,
             before_json=before_json,
@@ -201,9 +232,9 @@ class Decoder:
             commit_lsn=_commit_lsn(source),
             lsn=source.lsn,
             total_order=order,
-            scenario_id=_scenario_id(image, table, key),
-            run_id=_run_id(image, table, key),
-            node=_text(image, getattr(table, "node", None)) if isinstance(table, InputTable | OtherTable) else None,
+            scenario_id=_scenario_id(image, table, row_key),
+            run_id=_run_id(image, table, row_key),
+            node=_text(image, table.node),
             correlation_id=_correlation_id(_text(image, table.correlation)),
             flags=_flags(record, time_us),
             types=types_of(bytes(envelope.schema)) or None if len(envelope.schema) else None,
@@ -213,20 +244,19 @@ class Decoder:
         self,
         record: RawRecord,
         source: _Source,
-        part: Part,
-        table: AnyTable,
+        table: _Reading,
         image: dict[str, Any] | None,
         text: str | None,
     ) -> Event:
         if image is None or text is None:
             raise _Undecodable("a snapshot row without after")
         key = _row_key(_key(image, table))
-        digest = hashlib.blake2b(f"{self._source}\x1f{table.table}\x1f{key}\x1f{text}".encode(), digest_size=16)
+        digest = hashlib.blake2b(f"{self._source}\x1f{table.mapped.table}\x1f{key}\x1f{text}".encode(), digest_size=16)
         return SnapshotRow(
             at=record.at,
             snapshot_id=digest.hexdigest(),
-            part=part,
-            mapped=table,
+            part=table.part,
+            mapped=table.mapped,
             table_schema=source.schema,
             table_name=source.table,
             row_key=key,
@@ -234,8 +264,8 @@ class Decoder:
             image_json=text,
             seen_us=clamp_us(source.ts_ms * 1000),
             epoch=FIRST_EPOCH,
-            scenario_id=_scenario_id(image, table, _key(image, table)),
-            run_id=_run_id(image, table, _key(image, table)),
+            scenario_id=_scenario_id(image, table, key),
+            run_id=_run_id(image, table, key),
         )
 
     def _message(self, record: RawRecord, value: bytes) -> Event:
@@ -315,7 +345,7 @@ class Decoder:
     def _progress(self, record: RawRecord, value: bytes) -> Event:
         return ForwarderProgress(at=record.at, state=self._state.decode(value))
 
-    def _mapped(self, source: _Source) -> tuple[Part, AnyTable]:
+    def _mapped(self, source: _Source) -> _Reading:
         found = self._tables.get((source.schema, source.table))
         if found is None:
             name = TableName(source.schema[:MAX_NAME_CHARS], source.table[:MAX_NAME_CHARS])
@@ -341,7 +371,7 @@ def _commit_us(source: _Source) -> int:
 
 
 def _flags(record: RawRecord, time_us: int) -> tuple[str, ...]:
-    return ("odd_time",) if is_odd(time_us, record.appended_ms * 1000) else ()
+    return _ODD_TIME if is_odd(time_us, record.appended_ms * 1000) else ()
 
 
 def _commit_lsn(source: _Source) -> int:
@@ -363,7 +393,7 @@ def _said(content: dict[str, Any], field: str) -> str | None:
     return _as_text(value) or None
 
 
-def _known_of_old(before: dict[str, Any] | None, table: AnyTable) -> tuple[dict[str, Any] | None, str | None]:
+def _known_of_old(before: dict[str, Any] | None, table: _Reading) -> tuple[dict[str, Any] | None, str | None]:
     """The old row with its key alone: without REPLICA IDENTITY FULL the connector makes up what must not be null."""
     if before is None:
         return None, None
@@ -371,15 +401,17 @@ def _known_of_old(before: dict[str, Any] | None, table: AnyTable) -> tuple[dict[
     return known, msgspec.json.encode(known).decode()
 
 
-def _key(image: dict[str, Any] | None, table: AnyTable) -> tuple[str | None, ...] | None:
+def _key(image: dict[str, Any] | None, table: _Reading) -> tuple[str | None, ...] | None:
     if image is None:
         return None
-    missing = [column for column in table.key if column not in image]
-    if missing:
-        raise _Undecodable(f"{table.table} has no column {missing[0]!r}, which the mapping file names as its key")
-    key = tuple(_id(_as_text(image[column])) for column in table.key)
-    if not isinstance(table, OtherTable) and not any(key):
-        raise _Undecodable(f"{table.table} has a row with an empty key")
+    try:
+        key = tuple([_id(_as_text(image[column])) for column in table.key])
+    except KeyError as missing:
+        raise _Undecodable(
+            f"{table.mapped.table} has no column {missing.args[0]!r}, which the mapping file names as its key"
+        ) from None
+    if not table.key_can_be_empty and not any(key):
+        raise _Undecodable(f"{table.mapped.table} has a row with an empty key")
     return key
 
 
@@ -397,19 +429,19 @@ def _correlation_id(text: str | None) -> str | None:
 
 
 def _row_key(key: tuple[str | None, ...] | None) -> str:
-    return "" if key is None else "/".join(part or "" for part in key)
+    return "" if key is None else "/".join([part or "" for part in key])
 
 
-def _scenario_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
-    if isinstance(table, ScenarioTable):
-        return None if key is None else _row_key(key)
-    return _id(_text(image, getattr(table, "scenario", None)))
+def _scenario_id(image: dict[str, Any] | None, table: _Reading, row_key: str) -> str | None:
+    if table.part == "scenario":
+        return None if image is None else row_key
+    return _id(_text(image, table.scenario))
 
 
-def _run_id(image: dict[str, Any] | None, table: AnyTable, key: tuple[str | None, ...] | None) -> str | None:
-    if isinstance(table, RunTable):
-        return None if key is None else _row_key(key)
-    return _id(_text(image, table.run)) if isinstance(table, OtherTable) else None
+def _run_id(image: dict[str, Any] | None, table: _Reading, row_key: str) -> str | None:
+    if table.part == "run":
+        return None if image is None else row_key
+    return _id(_text(image, table.run))
 
 
 def _text(image: dict[str, Any] | None, column: str | None) -> str | None:
@@ -417,7 +449,7 @@ def _text(image: dict[str, Any] | None, column: str | None) -> str | None:
 
 
 def _as_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str) or value is None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

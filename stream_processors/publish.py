@@ -54,7 +54,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Publisher:
-    """Publishes and waits for every delivery report. One per worker."""
+    """Publishes and waits until every event is delivered. One per worker; its producer reports failures alone."""
 
     def __init__(self, producer: Producer, topic: str) -> None:
         self._producer = producer

@@ -109,7 +109,7 @@ def _action_text(
 ) -> str | None:
     if action is None:
         return None
-    own_id = action_id(id_time_ms(change.occurred_us), change.event_id)
+    own_id = action_id(id_time_ms(change.occurred_us), change_id)
     details = field(_encode(action.details).decode())
     return f"{own_id}\t{occurred_at}\t{field(action.name)}\t{change_id}\t{field(change.node)}\t{details}\t{tx_id}\t{order}\t"
 

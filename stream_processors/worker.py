@@ -88,12 +88,12 @@ class Worker:
         """
         try:
             self._await_publications(UNPUBLISHED_BATCHES)
-            done = list(land_isolating(batch, self._decode, self._land, self._settings.worker.undecodable_limit))
+            limit = self._settings.worker.undecodable_limit
+            done = [(part.spans, landed) for part, landed in land_isolating(batch, self._decode, self._land, limit)]
         except BaseException:
             self.source.gone()
             raise
-        for landed, _ in done:
-            self._note_progress(landed)
+        self._note_progress(batch)
         self._publications.append(self._publish_thread.submit(self._publish, done))
 
     def tick(self) -> None:
@@ -144,7 +144,7 @@ class Worker:
         while self._publications and (len(self._publications) >= allowed or self._publications[0].done()):
             self._publications.popleft().result()
 
-    def _publish(self, done: list[tuple[Batch, Landed]]) -> None:
+    def _publish(self, done: list[tuple[list[Span], Landed]]) -> None:
         try:
             if self._broken is not None:
                 raise self._broken
@@ -159,7 +159,7 @@ class Worker:
             self._broken = error
             self.source.gone()
             raise
-        self.source.landed(_furthest([span for batch, _ in done for span in batch.spans]))
+        self.source.landed(_furthest([span for spans, _ in done for span in spans]))
 
     def _while_away(self) -> Iterable[stamina.Attempt]:
         """Attempts for as long as the reporting database may be away."""
@@ -233,6 +233,7 @@ def _producer(settings: Settings) -> Producer:
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 20,
+            "delivery.report.only.error": True,  # whoever flushes learns of the others
             "message.max.bytes": AUDIT_MAX_BYTES,
             "logger": log,
         }
