@@ -6,6 +6,8 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from fastapi.responses import StreamingResponse
+
 from api.problems import documented
 
 _ALWAYS = (401, 403, 429, 503)
@@ -20,6 +22,16 @@ def question_documents(name: str, answer: type[Any], *problems: int) -> dict[str
         **documented(*problems, *_ALWAYS),
     }
     return {"response_model": answer, "responses": responses}
+
+
+def stream_documents() -> dict[str, Any]:
+    """Of the stream: its answer is text, a part an event."""
+    text = {"schema": {"type": "string"}, "example": files("api").joinpath("examples", "stream.txt").read_text("utf-8")}
+    responses: dict[int | str, dict[str, Any]] = {
+        200: {"description": "Server-sent events", "content": {"text/event-stream": text}},
+        **documented(404, 422, *_ALWAYS),
+    }
+    return {"response_class": StreamingResponse, "responses": responses}
 
 
 def example(name: str) -> Any:

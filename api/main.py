@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 
 from api import problems
 from api.gate import Gate
+from api.gone import WhileClientWaits
 from api.limits import HeavyQuestions
-from api.routers import correlation, health, period, run, scenario, user
+from api.routers import correlation, health, period, run, scenario, stream, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -33,9 +35,11 @@ def create_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     api.state.service = service
-    for part in (scenario, run, user, correlation, period, health):
+    for part in (scenario, run, user, correlation, period, stream, health):
         api.include_router(part.router)
     problems.install(api)
+    api.add_middleware(WhileClientWaits, below="/rca/")
+    api.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     _guard(api, service)
     return api
 

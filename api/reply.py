@@ -52,14 +52,21 @@ def _chosen(answer: Any, fields: str | None) -> dict[str, Any]:
     if fields is None:
         return parts
     item = _item_type(type(answer))
-    allowed = _names(item or type(answer))
-    wanted = [name.strip() for name in fields.split(",")]
-    for name in wanted:
-        if name not in allowed:
-            raise field_problem("fields", f"no field {name}; there are {', '.join(allowed)}")
+    wanted = wanted_fields(fields, item or type(answer)) or ()
     if item is None:
         return {name: value for name, value in parts.items() if name in wanted}
     return parts | {"items": [{name: getattr(each, name) for name in wanted} for each in parts["items"]]}
+
+
+def wanted_fields(fields: str | None, kind: type[Any]) -> tuple[str, ...] | None:
+    """None: all. Raises a 422 that names one which there is not."""
+    if fields is None:
+        return None
+    wanted = tuple(name.strip() for name in fields.split(","))
+    for name in wanted:
+        if name not in _names(kind):
+            raise field_problem("fields", f"no field {name}; there are {', '.join(_names(kind))}")
+    return wanted
 
 
 def _names(kind: type[Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.events import commit_order, position
@@ -77,7 +78,7 @@ async def removals(
     """The last removal of each of these inputs between two commit positions."""
     statement = (
         _values()
-        .distinct(_CHANGE.row_key)
+        .ext(distinct_on(_CHANGE.row_key))
         .where(
             _CHANGE.scenario_key == scenario_key,
             _CHANGE.part == "input",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, tuple_
+from sqlalchemy import func, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.events import LogEvent, log_event, log_events
 from api.queries.known import correlation_key_of, run_key, scenario_key
 from api.queries.reliability import SERIOUS, serious_lines
@@ -70,9 +71,7 @@ async def logs(connection: AsyncConnection, filters: LogFilter, limit: int, afte
     if filters.until is not None:
         statement = statement.where(_LOG.occurred_at < filters.until)
     if after is not None:
-        statement = statement.where(
-            _LOG.occurred_at <= after[0], tuple_(_LOG.occurred_at, _LOG.event_id) < tuple_(*after)
-        )
+        statement = statement.where(keyset.before((_LOG.occurred_at, _LOG.event_id), after))
     rows = (await connection.execute(statement)).all()
     items = [log_event(row) for row in rows[:limit]]
     return LogPage(items, (items[-1].occurred_at, items[-1].event_id) if len(rows) > limit else None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Text, literal_column, tuple_
+from sqlalchemy import Text, literal_column
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.events import ChangeEvent, change_event, change_events
 from api.queries.known import scenario_key
 from sql.models import fact_row_change
@@ -52,9 +53,7 @@ async def out_of_band(
     if filters.tables:
         statement = statement.where((_CHANGE.table_schema + "." + _CHANGE.table_name).in_(filters.tables))
     if after is not None:
-        statement = statement.where(
-            _CHANGE.occurred_at <= after[0], tuple_(_CHANGE.occurred_at, _CHANGE.event_id) < tuple_(*after)
-        )
+        statement = statement.where(keyset.before((_CHANGE.occurred_at, _CHANGE.event_id), after))
     rows = (await connection.execute(statement)).all()
     items = [change_event(row) for row in rows[:limit]]
     return OutOfBandPage(items, (items[-1].occurred_at, items[-1].event_id) if len(rows) > limit else None)

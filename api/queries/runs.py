@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.known import RunKey, scenario_key, user_keys
 from clearsight.case import Order
 from sql.models import dim_run, dim_scenario, dim_user, fact_run_diagnostic
@@ -216,7 +217,7 @@ async def runs(connection: AsyncConnection, filters: RunFilter, limit: int, afte
     if filters.until is not None:
         statement = statement.where(_RUN.started_at < filters.until)
     if after is not None:
-        statement = statement.where(_RUN.started_at <= after[0], tuple_(_RUN.started_at, _RUN.run_key) < tuple_(*after))
+        statement = statement.where(keyset.before((_RUN.started_at, _RUN.run_key), after))
     keys: list[RunKeySet] = [
         (row[0], row[1]) for row in await connection.execute(statement.order_by(*order).limit(limit + 1))
     ]

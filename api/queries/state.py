@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.events import commit_order, position
@@ -154,7 +155,7 @@ async def _images(connection: AsyncConnection, key: int, moment: Moment, start: 
     """The newest image of each input that changed between the two."""
     statement = (
         select(_CHANGE.row_key, _CHANGE.after, _CHANGE.event_id)
-        .distinct(_CHANGE.row_key)
+        .ext(distinct_on(_CHANGE.row_key))
         .where(_CHANGE.scenario_key == key, _CHANGE.part == "input", *moment.changes())
         .order_by(_CHANGE.row_key, *(column.desc() for column in commit_order()), _CHANGE.op == "d")
     )
@@ -168,7 +169,7 @@ async def _snapshot(connection: AsyncConnection, key: int) -> list[InputImage]:
     created = select(_CHANGE.row_key).where(_CHANGE.scenario_key == key, _CHANGE.part == "input", _CHANGE.op == "c")
     statement = (
         select(_SNAPSHOT.row_key, _SNAPSHOT.image)
-        .distinct(_SNAPSHOT.row_key)
+        .ext(distinct_on(_SNAPSHOT.row_key))
         .where(_SNAPSHOT.scenario_key == key, _SNAPSHOT.part == "input", _SNAPSHOT.row_key.not_in(created))
         .order_by(_SNAPSHOT.row_key, _SNAPSHOT.epoch, _SNAPSHOT.kafka_offset)
     )

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.timeline import (
     ACTIONS,
     CHANGES,
@@ -123,10 +124,7 @@ async def arrived(
 def _page(branch: Branch, statement: Select[Any], after: After | None, limit: int) -> Select[Any]:
     order = (branch.fact.c.occurred_at, branch.fact.c.event_id)
     page = statement.order_by(*order).limit(limit + 1)
-    if after is None:
-        return page
-    bound = (literal(value, column.type) for value, column in zip(after, order, strict=True))
-    return page.where(tuple_(*order) > tuple_(*bound))
+    return page if after is None else page.where(keyset.after(order, after))
 
 
 def _batches(place: Place, start: int, end: int) -> Select[Any]:

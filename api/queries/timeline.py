@@ -6,7 +6,6 @@ branches, so a page of it sorts the whole scenario.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    Tuple,
     case,
     cast,
     false,
@@ -28,11 +26,11 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.known import correlation_key_of, user_keys
 from clearsight.confidence import Confidence, confidence
 from sql.models import fact_cloudwatch_log, fact_row_change, fact_scenario_state_change, fact_user_action
@@ -133,12 +131,12 @@ class Branch:
         )
 
     def after(self, key: OrderKey) -> ColumnElement[bool]:
-        """Later in the order of the timeline than this event. The first condition is what an index can use."""
-        return (self.fact.c.occurred_at >= key[0]) & (tuple_(*self._key()) > _bound(key, self._key()))
+        """Later in the order of the timeline than this event."""
+        return keyset.after(self._key(), key)
 
     def before(self, key: OrderKey) -> ColumnElement[bool]:
         """Earlier in the order of the timeline than this event."""
-        return (self.fact.c.occurred_at <= key[0]) & (tuple_(*self._key()) < _bound(key, self._key()))
+        return keyset.before(self._key(), key)
 
     def _key(self) -> list[ColumnElement[Any]]:
         return [self.fact.c[name] if name in self.fact.c else literal(0, BigInteger) for name in ORDER]
@@ -162,10 +160,6 @@ class Branch:
         if filters.q is not None:
             found.append(or_(*(column.icontains(filters.q, autoescape=True) for column in self.searched)))
         return found
-
-
-def _bound(key: OrderKey, columns: Sequence[ColumnElement[Any]]) -> Tuple:
-    return tuple_(*(literal(value, column.type) for value, column in zip(key, columns, strict=True)))
 
 
 def _columns(fact: Table, kind: str, **more: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
