@@ -1,0 +1,52 @@
+"""A client that goes in mid-answer: the query ends in the database, and its connection is free again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from kit.api_server import serving
+from kit.server import Server
+from pydantic import SecretStr
+
+from clearsight.settings import ApiSettings, ReportSettings, Settings
+
+pytestmark = pytest.mark.integration
+
+_BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = 'clearsight' AND usename = 'clearsight_api' AND state = 'active'
+"""
+
+
+def until(watcher: psycopg.Connection[Any], active: int, limit_s: float = 15.0) -> bool:
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        row = watcher.execute(_BUSY).fetchone()
+        if row == (active,):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_query_of_a_client_that_is_gone_is_cancelled(server: Server, story: Any) -> None:
+    settings = Settings(
+        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
+        api=ApiSettings(pool_size=1, statement_timeout_s=300),
+    )
+    path = f"/rca/scenario/{story.scenario_id}/audit-trail"
+    with (
+        serving(settings) as url,
+        psycopg.connect(server.dsn("postgres", "clearsight"), autocommit=True) as watcher,
+        psycopg.connect(server.dsn("clearsight_owner", "clearsight")) as locker,
+    ):
+        assert httpx.get(f"{url}{path}").status_code == 200
+        locker.execute("LOCK TABLE rpt.fact_user_action IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}{path}", timeout=1.0)
+        assert until(watcher, 0), "the query goes on although nobody waits for it"
+        locker.rollback()
+        assert httpx.get(f"{url}{path}", timeout=10).status_code == 200
