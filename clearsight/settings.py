@@ -95,6 +95,9 @@ class ConnectSettings(Section):
     poll_interval_ms: int = Field(20, ge=1)
     heartbeat_interval_ms: int = Field(1000, ge=100)
     start_timeout_s: float = 60.0
+    restart_limit: int = Field(
+        10, ge=0, description="how often in a row workers restart a connector that failed; 0: never"
+    )
 
 
 class ReportSettings(Section):

@@ -20,7 +20,8 @@ from faust.app.base import BootStrategy
 
 from clearsight.settings import Settings, load_settings
 from stream_processors.batch import Batch
-from stream_processors.worker import Worker
+from stream_processors.connector_watch import EVERY_S, ConnectorWatch
+from stream_processors.worker import Worker, connector
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,10 @@ def create_app(settings: Settings) -> AuditApp:
         topic_disable_leader=True,
     )
     lane = app.channel(maxsize=1)
-    landing, reading, timing = (ThreadPoolExecutor(1, name) for name in ("landing", "reading", "timing"))
+    landing, reading, timing, watching = (
+        ThreadPoolExecutor(1, name) for name in ("landing", "reading", "timing", "watching")
+    )
+    watch = ConnectorWatch(settings.connect, connector(settings))
 
     @app.agent(lane)  # type: ignore[untyped-decorator]
     async def land(batches: Any) -> None:
@@ -108,8 +112,9 @@ def create_app(settings: Settings) -> AuditApp:
         async def on_stop(self) -> None:
             loop = asyncio.get_running_loop()
             await asyncio.wait_for(self.pumped.wait(), STOP_LIMIT_S)
-            for pool in (landing, timing):
+            for pool in (landing, timing, watching):
                 await loop.run_in_executor(pool, _nothing)  # each has one thread: this waits for what it is doing
+            watch.close()
             await loop.run_in_executor(reading, worker.close)
 
         @faust.Service.task  # type: ignore[untyped-decorator]
@@ -131,6 +136,11 @@ def create_app(settings: Settings) -> AuditApp:
             except Exception as error:
                 app.failure = error
                 await app.crash(error)
+
+    @app.timer(EVERY_S)  # type: ignore[untyped-decorator]
+    async def watch_connector() -> None:
+        if not app.should_stop:
+            await asyncio.get_running_loop().run_in_executor(watching, watch.look)
 
     return app
 

@@ -11,8 +11,8 @@ import httpx
 from clearsight.addresses import without_login
 from clearsight.doctor.connect import ConnectFacts
 from clearsight.doctor.finding import Away
+from clearsight.java_trace import cause_of
 from clearsight.settings import ConnectSettings
-from connectors.debezium.register import cause_of
 
 PLUGIN = "io.debezium.connector.postgresql.PostgresConnector"
 TIMEOUT_S = 4.0

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from clearsight.addresses import without_login
 from clearsight.errors import SourceError, Unavailable
+from clearsight.java_trace import cause_of
 from clearsight.mapping import Mapping
 from clearsight.settings import ConnectSettings, Settings, required
 from clearsight.tables import TableName
@@ -21,10 +22,6 @@ from clearsight.tables import TableName
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 30.0
 _RESTART_LIMIT_S = 5.0
-_REASON_LENGTH = 500
-_SHORT = 40
-"""A bracket of that length may hold a name worth reading."""
-_CLASS = re.compile(r"^(?:\w+\.)+[\w$]+: ?")
 
 
 def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
@@ -142,27 +139,3 @@ def _message(answer: httpx.Response) -> str:
         return " ".join(str(answer.json()["message"]).split())[:500]
     except (ValueError, KeyError):
         return f"HTTP {answer.status_code}"
-
-
-def cause_of(trace: str) -> str:
-    """What the innermost cause of a Java stack trace says, in one line and without the insides of objects."""
-    innermost = re.split(r"^Caused by: ", trace, flags=re.MULTILINE)[-1]
-    message = " ".join(re.split(r"^\t", innermost, maxsplit=1, flags=re.MULTILINE)[0].split())
-    said = _CLASS.sub("", message) or message
-    return _without_insides(said)[:_REASON_LENGTH] or "no reason given"
-
-
-def _without_insides(message: str) -> str:
-    """Java prints an object as Name [field=…, …], nested and long, before the sentence goes on."""
-    kept, depth, inside = [], 0, ""
-    for part in re.split(r"([\[\]])", message):
-        depth += part == "["
-        if not depth:
-            kept.append(part)
-            continue
-        inside += part
-        depth -= part == "]"
-        if not depth:
-            kept.append(inside if len(inside) <= _SHORT else "[…]")
-            inside = ""
-    return "".join([*kept, inside])

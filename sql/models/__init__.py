@@ -5,7 +5,15 @@ What questions know as `dim_user` and `fact_cloudwatch_log` are the views that m
 
 from sql.models.access import api_key
 from sql.models.base import METADATA, SCHEMA
-from sql.models.bookkeeping import audit_outbox, batch, consumer_position, dead_letter, gap, watermark
+from sql.models.bookkeeping import (
+    audit_outbox,
+    batch,
+    connector_watch,
+    consumer_position,
+    dead_letter,
+    gap,
+    watermark,
+)
 from sql.models.correlation import correlation, correlation_touch, row_snapshot, transaction_context
 from sql.models.dimensions import dim_date, dim_run, dim_scenario, user_id
 from sql.models.facts import (
@@ -27,6 +35,7 @@ __all__ = [
     "api_key",
     "audit_outbox",
     "batch",
+    "connector_watch",
     "consumer_position",
     "correlation",
     "correlation_touch",

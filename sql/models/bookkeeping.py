@@ -77,6 +77,17 @@ gap = Table(
     Column("acknowledged_because", Text),
 )
 
+connector_watch = Table(
+    "connector_watch",
+    METADATA,
+    Column("connector", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("restarted_at", Instant),
+    Column("reason", Text),
+)
+
 watermark = Table(
     "watermark",
     METADATA,

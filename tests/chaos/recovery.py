@@ -13,7 +13,8 @@ from bench.ground import Ground
 from chaos.evidence import Evidence
 
 from clearsight.errors import ClearSightError, LandingError, StackError, Unavailable
-from connectors.debezium.register import cause_of, connector_config, register
+from clearsight.java_trace import cause_of
+from connectors.debezium.register import connector_config, register
 
 LIMIT_S = 150.0
 POLL_S = 0.3

@@ -11,10 +11,10 @@ from clearsight.doctor import connect, kafka
 from clearsight.doctor import source_kinds as kinds
 from clearsight.doctor.finding import Away, Kind, report
 from clearsight.doctor.source_facts import Rights
+from clearsight.java_trace import cause_of
 from clearsight.settings import ConnectSettings
 from clearsight.tables import TableName
 from connectors.debezium.connect_facts import observe_connect
-from connectors.debezium.register import cause_of
 from tests.unit.doctor.test_recorded import SOURCE, of_connect, of_source
 from tests.unit.doctor.test_rules import kafka_wanted
 
