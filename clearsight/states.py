@@ -37,7 +37,7 @@ def current_state(transitions: Iterable[tuple[datetime, str]], end: datetime) ->
 def time_in_states(transitions: Iterable[tuple[datetime, str]], end: datetime) -> list[TimeInState]:
     """The longest first; the last state counts until `end`."""
     found = list(transitions)
-    ends = [at for at, _ in found[1:]] + [end]
+    ends = [*(at for at, _ in found[1:]), end][: len(found)]
     totals: dict[str, tuple[int, int]] = {}
     for (since, state), until in zip(found, ends, strict=True):
         ms, times = totals.get(state, (0, 0))
