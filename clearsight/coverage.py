@@ -20,6 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from clearsight.origin import lsn_of
+
+EVERY_CHANGE = "*"
+"""Stands for the topics of all tables."""
+
 COUNT_LIMIT = 1000
 """Pending and unlinked events are counted up to this many."""
 
@@ -52,15 +57,16 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records that were never read. `to_offset` null: not known how many.
+    """Records that were never read, or never written: then `partition` and `from_offset` are null, and `topic` is
+    EVERY_CHANGE where it is about all tables. `to_offset` null: not known how many.
 
-    The events that it may hide lie between `events_after` and `events_before`; null: not known.
+    The events that it may hide lie between `events_after` and `events_before`; null: not known, or not over yet.
     """
 
     id: int
     topic: str
-    partition: int
-    from_offset: int
+    partition: int | None
+    from_offset: int | None
     to_offset: int | None
     reason: str
     detected_at: datetime
@@ -162,8 +168,9 @@ def _settled(throughs: Sequence[datetime | None], counts: Counts, until: datetim
     return end is not None and counts.pending_since > end
 
 
-def position_text(lsn: int) -> str:
+def position_text(position: int) -> str:
     """A log position as PostgreSQL writes it, "16/B374D848"."""
+    lsn = lsn_of(position)
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
 
 

@@ -10,6 +10,7 @@ import msgspec
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, Part
 from clearsight.order import CommitPosition
+from clearsight.origin import Identity, Origin
 from clearsight.shapes import Shape
 
 
@@ -77,6 +78,8 @@ class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     epoch: int
     scenario_id: str | None
     run_id: str | None
+    began_at: int | None = None
+    """The position at which its snapshot was taken, where the stream begins anew with it."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -101,6 +104,19 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scenario_id: str | None
 
 
+class SourceSign(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the source says of itself in a heartbeat."""
+
+    registered: Origin | None
+    """What the stream that it came by was registered as."""
+    identity: Identity
+    acknowledged: int | None
+    """Kafka has every transaction that was committed up to this position; None where there is no slot."""
+    tables: dict[str, str]
+    """Those that are published, "schema.table" → an id that changes when the table was left out for a while."""
+    appended_ms: int
+
+
 class StreamPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A heartbeat or the end of a transaction: how far the source's stream has come."""
 
@@ -108,6 +124,8 @@ class StreamPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     occurred_us: int
     position: int
     commit_lsn: int
+    sign: SourceSign | None = None
+    """Of a heartbeat that the connector's own query made."""
 
 
 class LogEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):

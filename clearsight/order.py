@@ -2,15 +2,14 @@
 
 Commit times can run against commit order by a millisecond, and offsets of different partitions say nothing about it, so
 changes are ordered by (source epoch, commit LSN, LSN, order within the transaction). `commit_lsn` is `sequence[0]` of
-Debezium's source block: the LSN of the last commit before this transaction; null (after a snapshot or lost offsets) counts
-as 0, which is first.
+Debezium's source block: the LSN of the last commit before this transaction. It is null of the first transaction after a
+snapshot, whose changes count as committed where they stand. It holds the epoch in its upper bits (clearsight/origin.py), so
+that it alone grows with every commit.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
-FIRST_EPOCH = 1
 
 
 class CommitPosition(NamedTuple):

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from clearsight.events import (
     Rejected,
     RowChange,
     SnapshotRow,
+    SourceSign,
     StreamPosition,
     TransactionKey,
 )
@@ -33,7 +35,7 @@ from clearsight.identity import id_time_ms, log_line_id, row_change_id
 from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part
-from clearsight.order import FIRST_EPOCH
+from clearsight.origin import FIRST_EPOCH, HEADER, Identity, Origin, position
 from clearsight.shapes import types_of
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
@@ -108,6 +110,15 @@ class _TransactionEnd(msgspec.Struct, gc=False):
     payload: msgspec.Raw = msgspec.Raw()
 
 
+class _Told(msgspec.Struct, gc=False):
+    """What connectors/debezium/heartbeat.py asks the source."""
+
+    system: str
+    timeline: str
+    acknowledged: int | None
+    tables: list[tuple[str, str, str]]
+
+
 class _Undecodable(Exception):
     pass
 
@@ -156,6 +167,7 @@ class Decoder:
         self._state = msgspec.json.Decoder(ForwarderState)
         self._context = mapping.context
         self._image = msgspec.json.Decoder(dict[str, Any])
+        self._told = msgspec.json.Decoder(_Told)
         self._by_topic: dict[str, Callable[[RawRecord, bytes], Event]] = {
             names.message: self._message,
             names.transaction: self._end,
@@ -212,6 +224,7 @@ class Decoder:
         order = envelope.transaction.total_order if envelope.transaction else 0
         time_us = _commit_us(source)
         occurred_us = clamp_us(time_us)
+        epoch = _epoch(record)
         return RowChange(
             at=record.at,
             event_id=row_change_id(id_time_ms(time_us), self._source, table.mapped.table, op, source.lsn, key, order),
@@ -228,8 +241,8 @@ class Decoder:
             after_json=after_json,
             changed=changed,
             transaction=None if source.txId is None else TransactionKey(source.txId, occurred_us),
-            epoch=FIRST_EPOCH,
-            commit_lsn=_commit_lsn(source),
+            epoch=epoch,
+            commit_lsn=_commit_position(source, epoch),
             lsn=source.lsn,
             total_order=order,
             scenario_id=_scenario_id(image, table, row_key),
@@ -251,6 +264,8 @@ class Decoder:
         if image is None or text is None:
             raise _Undecodable("a snapshot row without after")
         key = _row_key(_key(image, table))
+        epoch = _epoch(record)
+        begins = source.lsn is not None and source.snapshot != "incremental" and not _commit_lsn(source)
         digest = hashlib.blake2b(f"{self._source}\x1f{table.mapped.table}\x1f{key}\x1f{text}".encode(), digest_size=16)
         return SnapshotRow(
             at=record.at,
@@ -263,9 +278,10 @@ class Decoder:
             image=image,
             image_json=text,
             seen_us=clamp_us(source.ts_ms * 1000),
-            epoch=FIRST_EPOCH,
+            epoch=epoch,
             scenario_id=_scenario_id(image, table, key),
             run_id=_run_id(image, table, key),
+            began_at=position(epoch, source.lsn) if begins and source.lsn is not None else None,
         )
 
     def _message(self, record: RawRecord, value: bytes) -> Event:
@@ -274,9 +290,14 @@ class Decoder:
         if source is None or message is None:
             raise _Undecodable("not a logical message: it has no source or no message")
         time_us = clamp_us(_commit_us(source))
+        epoch = _epoch(record)
         if message.prefix == HEARTBEAT_PREFIX:
             return StreamPosition(
-                at=record.at, occurred_us=time_us, position=source.lsn or 0, commit_lsn=_commit_lsn(source)
+                at=record.at,
+                occurred_us=time_us,
+                position=position(epoch, source.lsn or 0),
+                commit_lsn=_commit_position(source, epoch),
+                sign=self._sign(record, message.content),
             )
         told = self._context
         if message.prefix != told.prefix:
@@ -301,10 +322,24 @@ class Decoder:
         return Context(
             at=record.at,
             transaction=TransactionKey(source.txId, time_us),
-            commit_lsn=_commit_lsn(source),
+            commit_lsn=_commit_position(source, epoch),
             correlation_id=correlation_id,
             user_id=user_id,
             use_case=_said(content, told.use_case),
+        )
+
+    def _sign(self, record: RawRecord, content: str) -> SourceSign | None:
+        """None of a heartbeat that another query made: it says nothing but its position."""
+        try:
+            told = self._told.decode(base64.b64decode(content, validate=True))
+        except (msgspec.MsgspecError, binascii.Error):
+            return None
+        return SourceSign(
+            registered=_origin(record),
+            identity=Identity(told.system, told.timeline),
+            acknowledged=None if told.acknowledged is None else position(_epoch(record), told.acknowledged),
+            tables={str(TableName(schema, name)): each for schema, name, each in told.tables},
+            appended_ms=record.appended_ms,
         )
 
     def _end(self, record: RawRecord, value: bytes) -> Event:
@@ -318,7 +353,8 @@ class Decoder:
         lsn = marker.id.partition(":")[2]
         if not lsn.isdigit():
             raise _Undecodable("the transaction's id is not txId:lsn")
-        return StreamPosition(at=record.at, occurred_us=clamp_us(marker.ts_ms * 1000), position=int(lsn), commit_lsn=0)
+        reached = position(_epoch(record), int(lsn))
+        return StreamPosition(at=record.at, occurred_us=clamp_us(marker.ts_ms * 1000), position=reached, commit_lsn=0)
 
     def _log_line(self, record: RawRecord, value: bytes) -> Event:
         line = self._line.decode(value)
@@ -372,6 +408,31 @@ def _commit_us(source: _Source) -> int:
 
 def _flags(record: RawRecord, time_us: int) -> tuple[str, ...]:
     return _ODD_TIME if is_odd(time_us, record.appended_ms * 1000) else ()
+
+
+def _origin(record: RawRecord) -> Origin | None:
+    """Raises ValueError where the header is not ours."""
+    for name, value in record.headers:
+        if name == HEADER and value is not None:
+            return _parsed(value)
+    return None
+
+
+@lru_cache(maxsize=16)
+def _parsed(value: bytes) -> Origin:
+    """One stream has one origin: it is not parsed for each record."""
+    return Origin.parse(value.decode())
+
+
+def _epoch(record: RawRecord) -> int:
+    if not record.headers:
+        return FIRST_EPOCH
+    origin = _origin(record)
+    return FIRST_EPOCH if origin is None else origin.epoch
+
+
+def _commit_position(source: _Source, epoch: int) -> int:
+    return position(epoch, _commit_lsn(source) or source.lsn or 0)
 
 
 def _commit_lsn(source: _Source) -> int:

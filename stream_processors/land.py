@@ -23,7 +23,7 @@ from clearsight.lifecycle import Transition, snapshot_transitions, transitions
 from clearsight.links import Touched, link_of_change, only_run, place_log
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
-from stream_processors import amend, correlate, dead_letters, marks, rows, runs
+from stream_processors import amend, correlate, dead_letters, marks, missed, rows, runs
 from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
@@ -184,6 +184,7 @@ class Landing:
         moved = amend.logs_by_touch(cursor, anew)
         runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
+        missed.keep(cursor, self._mapping.source, self._mapping.tables(), self._names, batch)
         landed = landed._replace(states=states)
         self._settle_letters(cursor, batch, landed)
         return landed._replace(amended=bool(amended or late or moved.any))

@@ -1,19 +1,24 @@
 """Watermarks: what an answer may claim to cover.
 
 A mark says "everything up to `through_at` is in the raw topics before `offsets`"; it holds once every partition has landed
-up to there. Kinds: `changes` (from heartbeats and ends of transactions, end offsets sampled afterwards), `logs` (from the
-forwarder's own checkpoints), `contexts` (the commit LSN up to which no context can come any more).
+up to there. Kinds: `changes` (end offsets sampled after the heartbeat that says so was read), `logs` (from the forwarder's
+own checkpoints), `contexts` (the commit LSN up to which no context can come any more).
+
+That a heartbeat was read does not say that what was committed before it is in Kafka: other partitions may have other leaders,
+and a record may still be on its way to one. But the connector confirms to the replication slot only what Kafka has
+acknowledged, and the next heartbeats tell how far that is.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import Cursor
 
-from clearsight.instants import from_us
+from clearsight.events import StreamPosition
+from clearsight.instants import from_us, to_us
 from stream_processors.batch import Batch
 
 _KEEP = "INSERT INTO rpt.watermark (kind, name, through_at, position, offsets) VALUES (%s, %s, %s, %s, %s)"
@@ -23,6 +28,39 @@ DELETE FROM rpt.watermark w USING (
     SELECT watermark_id, row_number() OVER (PARTITION BY kind, name ORDER BY watermark_id DESC) AS age FROM rpt.watermark
 ) aged WHERE aged.watermark_id = w.watermark_id AND aged.age > 200
 """
+
+_THROUGH = """
+SELECT through.position, through.beat_at
+FROM (SELECT acknowledged FROM rpt.heartbeat WHERE source = %(source)s ORDER BY position DESC LIMIT 1) AS newest
+LEFT JOIN LATERAL (SELECT position, beat_at FROM rpt.heartbeat
+                   WHERE source = %(source)s AND commit_lsn <= newest.acknowledged
+                   ORDER BY position DESC LIMIT 1) AS through ON true
+"""
+
+# A day is more than any snapshot's rows lie behind the heartbeats around it.
+_PRUNE_HEARTBEATS = """
+DELETE FROM rpt.heartbeat h USING (
+    SELECT position FROM rpt.heartbeat WHERE source = %(source)s ORDER BY position LIMIT 100
+) AS oldest WHERE h.source = %(source)s AND h.position = oldest.position AND h.beat_at < %(through)s - interval '1 day'
+"""
+
+
+class Through(NamedTuple):
+    """All that was committed up to here is in the raw topics."""
+
+    position: int
+    time_us: int
+
+
+def through(cursor: Cursor[Any], source: str, newest: StreamPosition) -> Through | None:
+    """How far the connector's heartbeats say that Kafka has it all; None where they do not say it yet.
+
+    A stream without such heartbeats, a capture that is replayed, lies there whole: `newest` counts.
+    """
+    row = cursor.execute(_THROUGH, {"source": source}).fetchone()
+    if row is None:
+        return Through(newest.position, newest.occurred_us)
+    return None if row[0] is None else Through(row[0], to_us(row[1]))
 
 
 def keep(cursor: Cursor[Any], source: str, logs_topic: str, batch: Batch) -> None:
@@ -40,6 +78,7 @@ def keep_changes(cursor: Cursor[Any], source: str, through_us: int, position: in
     """Write that every change committed up to a position is before these end offsets ("topic/partition" → offset)."""
     _write(cursor, "changes", source, from_us(through_us), position, offsets)
     cursor.execute(_PRUNE)
+    cursor.execute(_PRUNE_HEARTBEATS, {"source": source, "through": from_us(through_us)})
 
 
 def _write(

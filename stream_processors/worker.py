@@ -176,13 +176,15 @@ class Worker:
             self._newest = max(batch.positions, key=lambda position: position.position)
 
     def _mark(self, connection: Connection[Any]) -> None:
-        newest = self._newest
-        if newest is None or newest.position <= self._marked:
+        if self._newest is None or self._newest.position <= self._marked:
             return
-        offsets = self.source.end_offsets()
+        source = self._mapping.source
         with connection.transaction(), connection.cursor() as cursor:
-            marks.keep_changes(cursor, self._mapping.source, newest.occurred_us, newest.position, offsets)
-        self._marked = newest.position
+            through = marks.through(cursor, source, self._newest)
+            if through is None or through.position <= self._marked:
+                return
+            marks.keep_changes(cursor, source, through.time_us, through.position, self.source.end_offsets())
+        self._marked = through.position
 
 
 _HAS_TRANSACTION_TIMEOUT = 170_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.queries.ledger import Ledger
-from clearsight.coverage import COUNT_LIMIT, Coverage, Gap
+from clearsight.coverage import COUNT_LIMIT, EVERY_CHANGE, Coverage, Gap
 from clearsight.readable import clock, printable
 
 
@@ -59,12 +59,18 @@ def _gaps(covered: Coverage) -> Iterator[str]:
     if not covered.gaps:
         yield "gaps         none"
     for gap in covered.gaps:
-        offsets = f"offsets {gap.from_offset:,} to {'?' if gap.to_offset is None else f'{gap.to_offset:,}'}"
-        yield f"gap {gap.id:<8} {printable(gap.topic)}/{gap.partition}, {offsets}: {printable(gap.reason)}"
+        yield f"gap {gap.id:<8} {_place(gap)}: {printable(gap.reason)}"
         yield f"             found {clock(gap.detected_at)}; {_hidden(gap)}"
         if gap.acknowledged is not None:
             told = f"acknowledged {clock(gap.acknowledged.at)} by {gap.acknowledged.by}: {gap.acknowledged.because}"
             yield f"             {printable(told)}"
+
+
+def _place(gap: Gap) -> str:
+    if gap.from_offset is None:
+        return "changes of every table" if gap.topic == EVERY_CHANGE else printable(gap.topic)
+    to_offset = "?" if gap.to_offset is None else f"{gap.to_offset:,}"
+    return f"{printable(gap.topic)}/{gap.partition}, offsets {gap.from_offset:,} to {to_offset}"
 
 
 def _hidden(gap: Gap) -> str:

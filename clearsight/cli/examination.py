@@ -27,6 +27,7 @@ from clearsight.stack.versions import DEBEZIUM
 from clearsight.topics import TopicNames
 from clearsight.version import VERSION
 from connectors.cloudwatch.group_facts import observe_cloudwatch
+from connectors.debezium import origin
 from connectors.debezium.connect_facts import PLUGIN, observe_connect
 from connectors.debezium.register import connector_config
 from connectors.debezium.source_facts import observe_source
@@ -140,7 +141,7 @@ def _connect(settings: Settings, mapping: Mapping | None) -> Examination:
         connector=settings.connect.connector_name,
         plugin=PLUGIN,
         plugin_version=DEBEZIUM,
-        config=connector_config(settings, mapping) if mapping else None,
+        config=connector_config(settings, mapping) | origin.settings(origin.UNKNOWN) if mapping else None,
     )
     return connect.judge(observe_connect(settings.connect), wanted)
 

@@ -17,6 +17,13 @@ def register(app: typer.Typer) -> None:
 def register_connector(
     prepare: Annotated[bool, typer.Option(help="first prepare the source with source.admin_dsn")] = False,
     print_sql: Annotated[bool, typer.Option("--print-sql", help="only print the SQL that prepares a source")] = False,
+    new_snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--new-snapshot",
+            help="forget where the connector was: for a lost replication slot or a restored source; a gap is recorded",
+        ),
+    ] = False,
 ) -> None:
     """Create the topics and create or update the Debezium connector; return when its task runs. Safe to run again.
 
@@ -26,7 +33,7 @@ def register_connector(
     """
     from clearsight.settings import load_settings
     from connectors.debezium import source
-    from connectors.debezium.register import connector_config, register
+    from connectors.debezium.stream import stream
     from connectors.topics import create_topics, differing_topics
 
     settings = load_settings()
@@ -41,7 +48,7 @@ def register_connector(
     if created:
         typer.echo(f"created {len(created)} topic{'' if len(created) == 1 else 's'}")
     _require_topics(differing_topics(settings.kafka, mapping.tables()))
-    register(settings.connect, connector_config(settings, mapping))
+    stream(settings, mapping, new_snapshot)
     typer.echo(f"connector {settings.connect.connector_name} runs")
 
 

@@ -8,6 +8,9 @@ from clearsight.doctor.finding import Away, Examination, Kind
 
 CHECKS = ("connection", "plugin", "connector", "state", "settings of the connector")
 
+ORIGIN = "transforms.origin.value.literal"
+"""Which stream it is only the registration knows."""
+
 PARTITIONER = "producer.override.partitioner.class"
 _HIDDEN = ("password", "secret", "token", "jaas", "credential", "passphrase")
 
@@ -171,7 +174,7 @@ def _settings(found: Examination, config: dict[str, str], wanted: Wanted) -> Non
         found.find(PARTITIONER_SET, found=config[PARTITIONER], setting=PARTITIONER)
     for setting in sorted({*config, *wanted.config} - {"name", PARTITIONER}):
         is_, should = config.get(setting), wanted.config.get(setting)
-        if is_ != should:
+        if is_ != should and not (setting == ORIGIN and is_ and should):
             found.find(SETTING, setting=setting, difference=difference(setting, is_, should))
     password = wanted.config.get("database.password", "")
     if password and not password.startswith("${"):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from psycopg.conninfo import conninfo_to_dict
@@ -18,6 +19,7 @@ from clearsight.java_trace import cause_of
 from clearsight.mapping import Mapping
 from clearsight.settings import ConnectSettings, Settings, required
 from clearsight.tables import TableName
+from connectors.debezium.heartbeat import action_query
 
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 30.0
@@ -40,6 +42,7 @@ def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
         "heartbeat_interval_ms": settings.connect.heartbeat_interval_ms,
         "poll_interval_ms": settings.connect.poll_interval_ms,
         "context_prefix": re.escape(mapping.context.prefix),
+        "heartbeat_query": action_query(settings.source.slot, settings.source.publication),
     }
     template: dict[str, str] = json.loads(Path(__file__).with_name("connector.json").read_text(encoding="utf-8"))
     return {key: Template(value).substitute(values) for key, value in template.items()}
@@ -63,10 +66,79 @@ def register(connect: ConnectSettings, config: dict[str, str]) -> None:
             _restart_failed(client, url)
             _wait_until_running(client, f"{url}/status", connect.start_timeout_s)
     except httpx.HTTPError as error:
-        raise Unavailable(
-            f"Kafka Connect at {without_login(connect.url)} did not answer: {type(error).__name__}",
-            "start it, or correct CLEARSIGHT_CONNECT__URL",
-        ) from None
+        raise _away(connect, error) from None
+
+
+class Registered(NamedTuple):
+    """A connector as Kafka Connect knows it."""
+
+    config: dict[str, str]
+    has_position: bool
+    """It has read something, and goes on from there."""
+
+
+def begin_anew(connect: ConnectSettings, config: dict[str, str], drop_slot: Callable[[], None]) -> None:
+    """As `register`, but the connector forgets where it was: it takes a snapshot, and goes on from there with a slot that it
+    makes. `drop_slot` is called while it stands still.
+    """
+    url = f"{connect.url}/connectors/{connect.connector_name}"
+    try:
+        with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+            _stop(client, url, connect, config)
+            _put(client, f"{url}/config", config, connect.start_timeout_s)
+            drop_slot()
+            _until(lambda: client.delete(f"{url}/offsets"), connect.start_timeout_s)
+            client.put(f"{url}/resume")
+            _wait_until_running(client, f"{url}/status", connect.start_timeout_s)
+    except httpx.HTTPError as error:
+        raise _away(connect, error) from None
+
+
+def registered(connect: ConnectSettings) -> Registered | None:
+    """What Kafka Connect knows of the connector; None where there is no such connector. Raises Unavailable."""
+    url = f"{connect.url}/connectors/{connect.connector_name}"
+    try:
+        with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+            config = client.get(f"{url}/config")
+            if config.status_code == httpx.codes.NOT_FOUND:
+                return None
+            offsets = client.get(f"{url}/offsets")
+            known = bool(offsets.json().get("offsets")) if offsets.is_success else False
+            return Registered(config.raise_for_status().json(), known)
+    except httpx.HTTPError as error:
+        raise _away(connect, error) from None
+
+
+def _stop(client: httpx.Client, url: str, connect: ConnectSettings, config: dict[str, str]) -> None:
+    if client.get(f"{url}/config").status_code == httpx.codes.NOT_FOUND:
+        new = {"name": connect.connector_name, "config": config, "initial_state": "STOPPED"}
+        _until(lambda: client.post(f"{connect.url}/connectors", json=new), connect.start_timeout_s)
+    else:
+        client.put(f"{url}/stop").raise_for_status()
+    deadline = time.monotonic() + connect.start_timeout_s
+    while True:
+        answer = client.get(f"{url}/status")
+        if answer.is_success and answer.json()["connector"]["state"] == "STOPPED" and not answer.json()["tasks"]:
+            return
+        if time.monotonic() > deadline:
+            raise Unavailable("the connector did not stop", "look at Kafka Connect's log")
+        time.sleep(_POLL_S)
+
+
+def _until(ask: Callable[[], httpx.Response], timeout_s: float) -> None:
+    """Connect refuses while tasks are still stopping and while it rebalances: ask again."""
+    deadline = time.monotonic() + timeout_s
+    while (answer := ask()).is_error:
+        if time.monotonic() > deadline:
+            raise SourceError(f"Kafka Connect refuses: {_message(answer)}", "look at Kafka Connect's log")
+        time.sleep(_POLL_S)
+
+
+def _away(connect: ConnectSettings, error: httpx.HTTPError) -> Unavailable:
+    return Unavailable(
+        f"Kafka Connect at {without_login(connect.url)} did not answer: {type(error).__name__}",
+        "start it, or correct CLEARSIGHT_CONNECT__URL",
+    )
 
 
 def _put(client: httpx.Client, url: str, config: dict[str, str], timeout_s: float) -> None:

@@ -64,8 +64,8 @@ gap = Table(
     METADATA,
     Column("gap_id", BigInteger, Identity(), primary_key=True),
     Column("topic", Text, nullable=False),
-    Column("kafka_partition", Integer, nullable=False),
-    Column("from_offset", BigInteger, nullable=False),
+    Column("kafka_partition", Integer),
+    Column("from_offset", BigInteger),
     Column("to_offset", BigInteger),
     Column("reason", Text, nullable=False),
     Column("detected_at", Instant, nullable=False, server_default=text("now()")),
@@ -75,6 +75,34 @@ gap = Table(
     Column("acknowledged_at", Instant),
     Column("acknowledged_by", Text),
     Column("acknowledged_because", Text),
+    Column("cause", Text),
+    Index("ux_gap_cause", "topic", "cause", unique=True),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("commit_lsn", BigInteger, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+    Column("acknowledged", BigInteger),
+)
+
+source_state = Table(
+    "source_state",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+    Column("sign", JSONB, nullable=False),
+)
+
+stream_start = Table(
+    "stream_start",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
 )
 
 connector_watch = Table(

@@ -37,6 +37,23 @@ class Transaction:
         self._add(NAMES.message, {"op": "m", "message": message, **self._source("", "")}, {"prefix": "clearsight"})
         return self
 
+    def heartbeat(self, told: Any) -> Transaction:
+        """`told` as JSON, or as it is where it is text."""
+        content = told if isinstance(told, str) else json.dumps(told)
+        message = {"prefix": "clearsight.heartbeat", "content": base64.b64encode(content.encode()).decode()}
+        self._add(
+            NAMES.message, {"op": "m", "message": message, **self._source("", "")}, {"prefix": "clearsight.heartbeat"}
+        )
+        return self
+
+    def snapshot(self, table: str, row: dict[str, Any], marker: str = "first") -> Transaction:
+        """A row as a snapshot at `commit_lsn` saw it, with which the stream begins anew."""
+        schema, name = table.split(".")
+        value = {"op": "r", "before": None, "after": row, **self._source(schema, name)}
+        position = {"snapshot": marker, "sequence": json.dumps([None, str(self.commit_lsn)]), "lsn": self.commit_lsn}
+        self._add(NAMES.change(table), {**value, "source": {**value["source"], **position}}, row)
+        return self
+
     def insert(self, table: str, row: dict[str, Any]) -> Transaction:
         return self._row("c", table, None, row)
 

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from clearsight.events import (
 from clearsight.instants import EARLIEST_US
 from clearsight.logline import LogError
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.origin import Identity, Origin, lsn_of
 from stream_processors.decode import Decoder
 from stream_processors.records import RawRecord
 
@@ -129,10 +131,72 @@ def test_records_with_their_schema_are_opened() -> None:
     assert position.position == 900
 
 
-def test_without_a_commit_before_it_a_change_is_first() -> None:
+def test_without_a_commit_before_it_a_change_was_committed_where_it_stands() -> None:
     change = decode_value(change_value(source__sequence='[null,"1110"]'))
     assert isinstance(change, RowChange)
-    assert change.commit_lsn == 0
+    assert change.commit_lsn == change.lsn == 1110
+
+
+def with_origin(record: RawRecord, origin: str) -> RawRecord:
+    return msgspec.structs.replace(record, headers=(("clearsight.origin", origin.encode()),))
+
+
+def test_a_change_of_a_later_epoch_comes_later_wherever_its_log_begins() -> None:
+    (old,) = partitioned(transaction().update("forecast.inputs", INPUT, INPUT).records)
+    low = Transaction(tx_id=1, committed_us=T0_US, commit_lsn=3)
+    (new,) = partitioned(low.update("forecast.inputs", INPUT, INPUT).records)
+    before, after = DECODE(with_origin(old, "1/77/00000001")), DECODE(with_origin(new, "2/88/00000001"))
+    assert isinstance(before, RowChange)
+    assert isinstance(after, RowChange)
+    assert (before.epoch, before.commit_lsn) == (1, 1000)
+    assert after.epoch == 2
+    assert after.commit_lsn > before.commit_lsn
+    assert lsn_of(after.commit_lsn) == 3
+
+
+def test_a_foreign_origin_is_a_dead_letter() -> None:
+    (record,) = partitioned(transaction().update("forecast.inputs", INPUT, INPUT).records)
+    assert isinstance(DECODE(with_origin(record, "nonsense")), Rejected)
+
+
+def test_a_heartbeat_tells_what_the_source_says_of_itself() -> None:
+    told = {"system": "77", "timeline": "00000002", "acknowledged": 900, "tables": [["app", "my.table", "5.6"]]}
+    (record,) = partitioned(transaction().heartbeat(told).records)
+    beat = DECODE(with_origin(record, "3/77/00000002"))
+    assert isinstance(beat, StreamPosition)
+    assert beat.sign is not None
+    assert beat.sign.registered == Origin(3, beat.sign.identity)
+    assert beat.sign.identity == Identity("77", "00000002")
+    assert lsn_of(beat.sign.acknowledged or 0) == 900
+    assert beat.sign.acknowledged != 900
+    assert beat.sign.tables == {'app."my.table"': "5.6"}
+
+
+@pytest.mark.parametrize("content", ["2026-11-22 23:18:29+00", {"system": "77"}])
+def test_a_heartbeat_of_another_query_tells_its_position_alone(content: object) -> None:
+    (record,) = partitioned(transaction().heartbeat(content).records)
+    beat = DECODE(record)
+    assert isinstance(beat, StreamPosition)
+    assert (beat.position, beat.sign) == (1110, None)
+
+
+@pytest.mark.parametrize(
+    ("marker", "sequence", "lsn", "began_at"),
+    [
+        ("first", '[null,"700"]', 700, 700),
+        ("last_in_data_collection", '[null,"700"]', 700, 700),
+        ("first", '["690","700"]', 700, None),  # a snapshot in mid-stream, by signal
+        ("incremental", '["690","700"]', None, None),
+        ("incremental", None, None, None),
+    ],
+)
+def test_a_snapshot_that_follows_no_commit_begins_the_stream_anew(
+    marker: str, sequence: str | None, lsn: int | None, began_at: int | None
+) -> None:
+    row = change_value(op="r", before=None, source__snapshot=marker, source__sequence=sequence, source__lsn=lsn)
+    snapshot = decode_value(row)
+    assert isinstance(snapshot, SnapshotRow)
+    assert snapshot.began_at == began_at
 
 
 def test_a_truncate_has_no_row() -> None:
