@@ -6,6 +6,7 @@ import typer
 
 from clearsight.cli import (
     api,
+    ask,
     coverage,
     dead_letters,
     demo,
@@ -52,6 +53,7 @@ def build() -> typer.Typer:
         worker,
         api,
         why,
+        ask,
         coverage,
         dead_letters,
     ):
