@@ -29,11 +29,12 @@ from clearsight.anomaly import shown
 from clearsight.coverage import Coverage
 from clearsight.readable import clock, printable
 
-NARROWEST = 100
+NARROWEST = 140
 """A terminal's width is taken from here on; what is piped gets this."""
 LINES = 30
 """Log lines shown of a run, the last ones."""
 LONGEST = 160
+LONGEST_ID = 40
 
 _COLOURS = {"ERROR": "red", "FATAL": "red", "WARN": "yellow", "failed": "red", "succeeded": "green"}
 
@@ -206,7 +207,7 @@ def _correlation(console: Console, found: CorrelationStory) -> None:
     console.print(
         f"touched scenarios {_list(touched.scenarios)}, runs {_list(touched.runs)}, users {_list(touched.users)}"
     )
-    transactions = [(each.tx_id, each.committed_at, each.user_id, each.use_case) for each in found.transactions]
+    transactions = [(str(each.tx_id), each.committed_at, each.user_id, each.use_case) for each in found.transactions]
     _table(console, "transactions", ("id", "committed", "who", "use case"), transactions)
     changes = [(each.occurred_at, each.op, each.table, each.row_key, ", ".join(each.changed)) for each in found.changes]
     _table(console, "row changes", ("at", "op", "table", "row", "changed"), changes)
@@ -282,12 +283,18 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[
     table = Table(
         title=Text(title), title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
     )
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
+    for place, column in enumerate(columns):
+        whole = max(row[place].cell_len for row in shown_rows) if _is_whole(shown_rows, place) else None
+        table.add_column(Text(column), overflow="fold", min_width=whole)
     for row in shown_rows:
         table.add_row(*row)
     console.print(table)
     console.print()
+
+
+def _is_whole(rows: Sequence[Sequence[Text]], place: int) -> bool:
+    """Times, and ids that a person wants to copy: one word, and not too long a one."""
+    return all(" " not in row[place].plain and row[place].cell_len <= LONGEST_ID for row in rows)
 
 
 def _cell(value: Any) -> Text:
