@@ -65,6 +65,8 @@ class Source:
         self._idle.set()
         self._landed: dict[Partition, int] = {}
         """Next offsets of what has landed since the last commit."""
+        self._assignment = 0
+        """Grows with each assignment and revocation."""
         self.assigned = False
 
     def check(self) -> None:
@@ -90,8 +92,11 @@ class Source:
         """
         self._commit()
         limit = self._worker.batch_max_events
+        assignment = self._assignment
         ready = self._in_step.take(limit, self._end)
         self._read(limit, wait=not ready)
+        if self._assignment != assignment:
+            ready = []  # partitions went meanwhile; what stayed is read again from where it landed
         ready = ready or self._in_step.take(limit, self._end)
         if ready or not self._in_step.waiting:
             self._moved_at_s = time.monotonic()
@@ -173,7 +178,9 @@ class Source:
     def close(self) -> None:
         """Leave the group, or where Kafka does not let go in time, end without: what has landed stands in Postgres."""
         if not leave(self._consumer, _LEAVING_TIMEOUT_S):
-            log.warning("Kafka did not answer for %.0f s; this worker ends without leaving its group", _LEAVING_TIMEOUT_S)
+            log.warning(
+                "Kafka did not answer for %.0f s; this worker ends without leaving its group", _LEAVING_TIMEOUT_S
+            )
 
     def _record(self, message: Message) -> RawRecord | None:
         error = message.error()
@@ -213,6 +220,7 @@ class Source:
         for found in starts:
             self._in_step.begin(Partition(found.topic, found.partition), found.offset)
         consumer.assign(starts)
+        self._assignment += 1
         self.assigned = True
         log.info("owns %d partitions", len(places))
 
@@ -240,6 +248,7 @@ class Source:
                 self._landed.pop(place, None)
         self._ownership.release(places)
         self._in_step.drop(places)
+        self._assignment += 1
 
     def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
         names = sorted({place.topic for place in places})

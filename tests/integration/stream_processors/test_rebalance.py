@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,45 +13,53 @@ import psycopg
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from kit.stacks import servers_of, stack_of
+from kit.waiting import until
 
 from clearsight.settings import KafkaSettings, WorkerSettings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
 from stream_processors.batch import Span
 from stream_processors.positions import Ownership
+from stream_processors.records import RawRecord
 from stream_processors.source import Source
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 TOPIC = "one.partition"
 LIMIT_S = 30
+BATCH = 20
+BACKLOG = 90_000
+LANDING_S = 0.01
+"""Of a batch: the backlog lasts for longer than a worker needs to join."""
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("kafka") / "home")
-    try:
-        stack.up(["kafka"])
+    with stack_of(tmp_path_factory.mktemp("kafka"), "kafka") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
 @pytest.fixture(scope="module")
 def servers(stack: Stack) -> str:
-    return str(state.load(stack.home).settings["kafka"]["bootstrap_servers"])
+    return servers_of(stack)
 
 
 class Reader:
     """A source that is polled by a thread of its own, as in the worker."""
 
-    def __init__(self, servers: str, writer_dsn: str, name: str) -> None:
+    def __init__(self, servers: str, writer_dsn: str, name: str, topic: str = TOPIC, *, lands: bool = False) -> None:
         def connect() -> psycopg.Connection[Any]:
             return psycopg.connect(writer_dsn, autocommit=True)
 
         kafka = KafkaSettings(bootstrap_servers=servers)
-        self.source = Source(kafka, WorkerSettings(), [TOPIC], lambda topic: 0, Ownership(name), connect)
+        worker = WorkerSettings(batch_max_events=BATCH)
+        self.ownership = Ownership(name)
+        self.source = Source(kafka, worker, [topic], lambda topic: 0, self.ownership, connect)
         self.offsets: list[int] = []
+        self.batches = 0
+        self.not_owned: list[RawRecord] = []
+        self._lands = lands
         self._stopping = threading.Event()
         self._thread = ThreadPoolExecutor(1)
         self._polling = self._thread.submit(self._poll)
@@ -64,19 +71,17 @@ class Reader:
             if records:
                 self.source.landing()
                 self.offsets.extend(record.offset for record in records)
+                self.not_owned += [each for each in records if not self.ownership.owns(each.topic, each.partition)]
+                self.batches += 1
+            if records and self._lands:
+                self._stopping.wait(LANDING_S)
+                self.source.landed([])
         self.source.abandon()
         self.source.close()
 
     def stop(self) -> None:
         self._stopping.set()
         self._polling.result(LIMIT_S)
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up_s = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < give_up_s, "not in time"
-        time.sleep(0.05)
 
 
 def test_a_batch_that_lands_while_another_worker_joins(servers: str, report_database: Any) -> None:
@@ -102,6 +107,29 @@ def test_a_batch_that_lands_while_another_worker_joins(servers: str, report_data
     finally:
         for reader in readers:
             reader.stop()
+
+
+def test_what_was_read_of_a_partition_that_is_revoked_before_it_lands(servers: str, report_database: Any) -> None:
+    """Records wait for their turn in the worker. Those of a partition that goes to another worker are that one's."""
+    topic = "two.partitions"
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(LIMIT_S)
+    producer = Producer({"bootstrap.servers": servers})
+    for number in range(BACKLOG):
+        producer.produce(topic, b"%d" % number, partition=number % 2)
+        producer.poll(0)
+    assert producer.flush(LIMIT_S) == 0
+    readers = [Reader(servers, report_database.writer_dsn, "first", topic, lands=True)]
+    try:
+        until(lambda: readers[0].batches > 1)
+        readers.append(Reader(servers, report_database.writer_dsn, "second", topic, lands=True))
+        until(lambda: all(reader.source.assigned for reader in readers))
+        seen = [reader.batches for reader in readers]
+        until(lambda: all(reader.batches > before for reader, before in zip(readers, seen, strict=True)))
+    finally:
+        for reader in readers:
+            reader.stop()
+    assert not any(reader.not_owned for reader in readers)
 
 
 def _rebalancing(admin: AdminClient) -> bool:
