@@ -277,7 +277,7 @@ def _insert(cursor: Cursor[Any], fact: str, columns: str, new: list[tuple[str, s
         return {event_id for (event_id,) in cursor.fetchall()}
 
 
-_ROWS_AT_ONCE = 128
+_ROWS_AT_ONCE = 1000
 
 
 def _copy(cursor: Cursor[Any], statement: str, new: list[tuple[str, str]]) -> None:
