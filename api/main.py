@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 
 from api import problems
+from api.documents import DocumentedApi
 from api.gate import Gate
 from api.gone import WhileClientWaits
 from api.limits import HeavyQuestions
@@ -28,7 +29,7 @@ def create_api(settings: Settings) -> FastAPI:
         yield
         await service.engine.dispose()
 
-    api = FastAPI(
+    api = DocumentedApi(
         title="ClearSight RCA",
         summary="Why did the run fail? Row changes and log lines, joined by correlation id.",
         version=VERSION,
