@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed seed chaos clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed seed api-guide chaos clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench-seed: $(STAMP) ## 10,000 log records, a long audit trail, answer times of 
 EVENTS ?= 1000000
 seed: $(STAMP) ## fill the local stack's reporting database with realistic history; EVENTS=10000000
 	PYTHONPATH=tests $(RUN)/python -m history --events $(EVENTS) $(ARGS)
+
+api-guide: $(STAMP) ## renew docs/API.md and the OpenAPI examples from a running demo
+	PYTHONPATH=tests $(RUN)/python tests/kit/api_guide.py
 
 FAULTS ?= 20
 SEED ?= 1
