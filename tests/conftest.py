@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from kit.stacks import stack_of
 from psycopg import sql
 
 from clearsight.stack.supervisor import Stack
@@ -16,12 +17,8 @@ from clearsight.stack.supervisor import Stack
 @pytest.fixture(scope="session")
 def postgres_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running PostgreSQL with the product's roles."""
-    stack = Stack(tmp_path_factory.mktemp("postgres") / "home")
-    try:
-        stack.up(["postgres"])
+    with stack_of(tmp_path_factory.mktemp("postgres"), "postgres") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
 class ReportDatabase:

@@ -33,6 +33,7 @@ from connectors.debezium.register import connector_config
 from connectors.debezium.source_facts import observe_source
 from connectors.kafka_facts import observe_kafka
 from connectors.topics import wanted_topics
+from sql.connector_watch import observe_watch
 from sql.report_facts import observe_report
 
 TIME_LIMIT_S = 8.0
@@ -108,7 +109,7 @@ def _questions(
     return {
         "source": lambda: _source(settings, mapping, dsns.get("source.dsn")),
         "kafka": lambda: _kafka(settings, mapping, limits),
-        "connect": lambda: _connect(settings, mapping if "source.dsn" in dsns else None),
+        "connect": lambda: _connect(settings, mapping if "source.dsn" in dsns else None, dsns.get("report.api_dsn")),
         "report": lambda: _report({name.split(".")[1][:-4]: dsn for name, dsn in dsns.items() if name[:6] == "report"}),
         "cloudwatch": lambda: cloudwatch.judge(observe_cloudwatch(settings.cloudwatch), settings.cloudwatch.region),
         "api": lambda: api.judge(observe_api(settings.api.url), VERSION),
@@ -135,7 +136,7 @@ def _kafka(settings: Settings, mapping: Mapping | None, limits: Limits) -> Exami
     return kafka.judge(observe_kafka(wanted, consumed), wanted)
 
 
-def _connect(settings: Settings, mapping: Mapping | None) -> Examination:
+def _connect(settings: Settings, mapping: Mapping | None, report_dsn: str | None) -> Examination:
     wanted = connect.Wanted(
         url=without_login(settings.connect.url),
         connector=settings.connect.connector_name,
@@ -143,7 +144,11 @@ def _connect(settings: Settings, mapping: Mapping | None) -> Examination:
         plugin_version=DEBEZIUM,
         config=connector_config(settings, mapping) | origin.settings(origin.UNKNOWN) if mapping else None,
     )
-    return connect.judge(observe_connect(settings.connect), wanted)
+    facts = observe_connect(settings.connect)
+    if report_dsn and isinstance(facts, connect.ConnectFacts) and "FAILED" in (facts.states or ()):
+        watch = observe_watch(report_dsn, settings.connect.connector_name)
+        facts = msgspec.structs.replace(facts, watch=watch)
+    return connect.judge(facts, wanted)
 
 
 def _report(dsns: dict[str, str]) -> Examination:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clearsight.doctor.finding import Away, Examination, Kind
+from clearsight.restarts import Watch
 
 CHECKS = ("connection", "plugin", "connector", "state", "settings of the connector")
 
@@ -63,11 +64,17 @@ FAILED = Kind(
     code="connect.failed",
     check="state",
     what="the connector {connector} failed: {reason}",
-    mend="mend that, then run curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true'",
+    mend="mend that: a worker restarts it, at the latest after five minutes; at once with "
+    "curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true'",
     follows=("connect.plugin-missing", *_BREAKS_THE_STREAM, _SLOT_MISSING),
 )
-_FAILED_OTHERWISE = msgspec.structs.replace(FAILED, follows=FAILED.follows[:-1])
-"""Before it made a slot, which is missing for that reason."""
+GIVEN_UP = Kind(
+    code="connect.given-up",
+    check="state",
+    what="the connector {connector} failed again after {restarts} restarts, and no worker restarts it any more: {reason}",
+    mend="mend that, then run `clearsight register`, which restarts it",
+    follows=FAILED.follows,
+)
 _SLOT_IS_GONE = "no longer available on the server"
 PAUSED = Kind(
     code="connect.paused",
@@ -105,8 +112,7 @@ PASSWORD_READABLE = Kind(
     "${{env:CLEARSIGHT_SOURCE_PASSWORD}}, then run `clearsight register`",
 )
 
-_ONCE_MORE = (_ELSEWHERE, _FAILED_OTHERWISE)
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind) and value not in _ONCE_MORE)
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind) and value is not _ELSEWHERE)
 
 
 class ConnectFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,8 @@ class ConnectFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, in one line."""
     config: dict[str, str]
     """As Kafka Connect tells it; secrets included, so never to be shown."""
+    watch: Watch | None = None
+    """What workers remember of its failures; None where that is not known."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,21 +152,29 @@ def judge(facts: ConnectFacts | Away, wanted: Wanted) -> Examination:
         found.find(CONNECTOR_MISSING, connector=wanted.connector)
         found.leave(f"there is no connector {wanted.connector}", ["state", "settings of the connector"])
         return found
-    _state(found, facts.states, facts.reason, wanted)
+    _state(found, facts.states, facts, wanted)
     _settings(found, facts.config, wanted)
     return found
 
 
-def _state(found: Examination, states: tuple[str, ...], reason: str | None, wanted: Wanted) -> None:
+def _state(found: Examination, states: tuple[str, ...], facts: ConnectFacts, wanted: Wanted) -> None:
     names = {"connector": wanted.connector, "url": wanted.url}
     connector, tasks = states[0], states[1:]
     if "FAILED" in states:
-        kind = FAILED if _SLOT_IS_GONE in (reason or "") else _FAILED_OTHERWISE
-        found.find(kind, reason=_without_password(reason or "no reason given", wanted), **names)
+        _failed(found, facts, wanted, names)
     elif connector in ("PAUSED", "STOPPED"):
         found.find(PAUSED, state=connector, **names)
     elif connector != "RUNNING" or "RUNNING" not in tasks:
         found.find(NO_TASK, state=", ".join(tasks) or "there is none", **names)
+
+
+def _failed(found: Examination, facts: ConnectFacts, wanted: Wanted, names: dict[str, str]) -> None:
+    reason = _without_password(facts.reason or "no reason given", wanted)
+    given_up = facts.watch is not None and facts.watch.state == "given_up"
+    kind = GIVEN_UP if given_up else FAILED
+    if _SLOT_IS_GONE not in reason:  # it made none yet: the slot is missing for this reason
+        kind = msgspec.structs.replace(kind, follows=kind.follows[:-1])
+    found.find(kind, reason=reason, restarts=facts.watch.restarts if facts.watch else 0, **names)
 
 
 def _without_password(reason: str, wanted: Wanted) -> str:

@@ -22,12 +22,14 @@ _STOPS_THE_CONNECTOR = (
     "connect.unreachable",
     "connect.connector-missing",
     "connect.failed",
+    "connect.given-up",
     "connect.paused",
     "connect.no-task",
     "connect.plugin-missing",
     "kafka.unreachable",
 )
-_MAKES_NO_SLOT = tuple(code for code in _STOPS_THE_CONNECTOR if code not in ("connect.paused", "connect.failed"))
+_KEEPS_ITS_SLOT = ("connect.paused", "connect.failed", "connect.given-up")
+_MAKES_NO_SLOT = tuple(code for code in _STOPS_THE_CONNECTOR if code not in _KEEPS_ITS_SLOT)
 """A connector that is paused keeps its slot, and one without its slot fails."""
 _NEW_SNAPSHOT = "curl -X PUT '{connector}/stop'; curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume'"
 _NOT_CAPTURED = (

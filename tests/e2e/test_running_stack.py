@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from confluent_kafka import Producer
 from kit.product import Product
+from kit.waiting import until
 
 from clearsight.demo.incident_plans import NAMES
 from clearsight.demo.incidents import seeded
@@ -44,15 +43,6 @@ def settings(running: Product) -> Settings:
             del os.environ["CLEARSIGHT_HOME"]
         else:
             os.environ["CLEARSIGHT_HOME"] = before
-
-
-def until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> Any:
-    give_up = time.monotonic() + limit_s
-    while time.monotonic() < give_up:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    return pytest.fail(f"{what}: not within {limit_s} s")
 
 
 def query(settings: Settings, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:

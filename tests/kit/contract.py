@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ import psycopg
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from kit.waiting import until
 
 from clearsight.mapping import Mapping, parse_mapping
 from clearsight.settings import ConnectSettings, KafkaSettings, Settings, SourceSettings
@@ -131,8 +131,8 @@ class Contract:
         """As when Connect's offsets are lost: the connector takes its snapshot anew. `meanwhile` runs while it stands."""
         url = f"{self.settings.connect.url}/connectors/{PREFIX}"
         httpx.put(f"{url}/stop").raise_for_status()
-        wait(lambda: httpx.get(f"{url}/status").json()["connector"]["state"] == "STOPPED")
-        wait(lambda: httpx.delete(f"{url}/offsets").is_success)
+        until(lambda: httpx.get(f"{url}/status").json()["connector"]["state"] == "STOPPED")
+        until(lambda: httpx.delete(f"{url}/offsets").is_success)
         self.run(*meanwhile)
         httpx.put(f"{url}/resume").raise_for_status()
 
@@ -158,7 +158,7 @@ class Contract:
 
     def until(self, holds: Callable[[list[RawRecord]], bool], timeout_s: float = 30) -> None:
         """Read until this holds of all records so far. Fails the test where it never does."""
-        wait(lambda: self._read() or holds(self.records), timeout_s)
+        until(lambda: self._read() or holds(self.records), "the records", timeout_s)
 
     def close(self) -> None:
         self._consumer.close()
@@ -206,13 +206,6 @@ class Writers:
                 with self._wrote:
                     self._written += 1
                     self._wrote.notify_all()
-
-
-def wait(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.05)
 
 
 def value_of(record: RawRecord) -> dict[str, Any]:

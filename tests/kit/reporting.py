@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
+from kit.waiting import until
 
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
@@ -106,6 +107,11 @@ class Reporting:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self._owner.execute(query.encode(), parameters).fetchall()
+
+    def until_waiting(self, sessions: int) -> None:
+        """Wait until so many sessions wait for a lock."""
+        query = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+        until(lambda: self.rows(query)[0][0] >= sessions, f"{sessions} sessions wait for a lock", every_s=0.005)
 
     def empty(self) -> None:
         tables = self.rows(

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from kit.waiting import until
 
 from clearsight.logline import ForwarderState
 from clearsight.topics import TopicNames
@@ -108,13 +109,6 @@ def programs(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) ->
     for program in programs.running:
         program.kill()
         program.wait()
-
-
-def until(holds: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-    give_up = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < give_up, f"not within {limit_s} s: {what}"
-        time.sleep(0.05)
 
 
 class Writer:

@@ -11,6 +11,7 @@ import pytest
 from kit.contract import MAPPING, NAMES, Contract, Writers, said, value_of
 from kit.contract_changes import MESSAGES, ROLLED_BACK, ROWS, SHAPES, TOAST, TYPES
 from kit.reporting import Facts, Reporting
+from kit.stacks import stack_of
 
 from clearsight.errors import SourceError
 from clearsight.events import Attempt, Context, Event, Passed, Rejected, RowChange, SnapshotRow, StreamPosition
@@ -60,12 +61,8 @@ def seen(marker: str, table: str, count: int) -> Callable[[list[RawRecord]], boo
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("contract") / "home")
-    try:
-        stack.up(["postgres", "connect", "migrate"])
+    with stack_of(tmp_path_factory.mktemp("contract"), "postgres", "connect", "migrate") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
 @pytest.fixture(scope="module")

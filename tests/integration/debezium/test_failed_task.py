@@ -1,60 +1,136 @@
-"""A connector whose task failed is mended by registering it again, once the source is."""
+"""A connector whose task failed: workers restart it, registering it again does, and one that never comes up is given up."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from kit.stacks import stack_of
+from kit.waiting import until
+from typer.testing import CliRunner
 
+from clearsight.cli.app import build
 from clearsight.errors import SourceError
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
-from clearsight.settings import Settings
+from clearsight.settings import ConnectSettings, Settings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
 from connectors.debezium.register import connector_config, register
+from stream_processors.connector_watch import ConnectorWatch
+from stream_processors.worker import connector
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 MAPPING = load_mapping(DEFAULT_MAPPING)
-LIMIT_S = 60
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("failed") / "home")
-    try:
-        stack.up(["register"])
+    with stack_of(tmp_path_factory.mktemp("failed"), "register", "migrate") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
-def task(url: str) -> dict[str, Any]:
-    tasks = httpx.get(f"{url}/status", timeout=30).raise_for_status().json()["tasks"]
+@pytest.fixture(scope="module")
+def settings(stack: Stack) -> Settings:
+    return Settings(**state.load(stack.home).settings)
+
+
+@pytest.fixture
+def locked_out(stack: Stack, settings: Settings) -> Iterator[Callable[[bytes], None]]:
+    """The connector's role may not log in any more, and so its task has failed; what is called administrates the source."""
+
+    def administrate(statement: bytes) -> None:
+        with psycopg.connect(stack.site().dsn("postgres", "source"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    administrate(b"ALTER ROLE clearsight_cdc NOLOGIN")
+    httpx.post(f"{place(settings)}/restart", params={"includeTasks": True}, timeout=30).raise_for_status()
+    until(lambda: task(settings).get("state") == "FAILED", "the task fails")
+    yield administrate
+    administrate(b"ALTER ROLE clearsight_cdc LOGIN")
+    register(settings.connect, connector_config(settings, MAPPING))
+
+
+def place(settings: Settings) -> str:
+    return f"{settings.connect.url}/connectors/{settings.connect.connector_name}"
+
+
+def task(settings: Settings) -> dict[str, Any]:
+    tasks = httpx.get(f"{place(settings)}/status", timeout=30).raise_for_status().json()["tasks"]
     return tasks[0] if tasks else {}
 
 
-def administrate(stack: Stack, statement: bytes) -> None:
-    with psycopg.connect(stack.site().dsn("postgres", "source"), autocommit=True) as connection:
-        connection.execute(statement)
+def watch(settings: Settings, **changed: int) -> ConnectorWatch:
+    return ConnectorWatch(ConnectSettings(**{**settings.connect.model_dump(), **changed}), connector(settings))
 
 
-def test_registering_again_restarts_what_failed(stack: Stack) -> None:
-    settings = Settings(**state.load(stack.home).settings)
-    url = f"{settings.connect.url}/connectors/{settings.connect.connector_name}"
+def known(settings: Settings) -> tuple[Any, ...]:
+    assert settings.report.owner_dsn
+    with psycopg.connect(settings.report.owner_dsn.get_secret_value()) as connection:
+        rows = connection.execute("SELECT state, restarts, reason FROM rpt.connector_watch").fetchall()
+    return rows[0] if rows else ()
+
+
+def status(stack: Stack) -> str:
+    return CliRunner().invoke(build(), ["status"], env={"CLEARSIGHT_HOME": str(stack.home)}).stdout
+
+
+def test_registering_again_restarts_what_failed(settings: Settings, locked_out: Callable[[bytes], None]) -> None:
     config = connector_config(settings, MAPPING)
-    administrate(stack, b"ALTER ROLE clearsight_cdc NOLOGIN")
-    httpx.post(f"{url}/restart", params={"includeTasks": True}, timeout=30).raise_for_status()
-    give_up_s = time.monotonic() + LIMIT_S
-    while task(url).get("state") != "FAILED":
-        assert time.monotonic() < give_up_s, task(url)
-        time.sleep(0.2)
     with pytest.raises(SourceError, match="not permitted to log in"):
         register(settings.connect, config)
-    administrate(stack, b"ALTER ROLE clearsight_cdc LOGIN")
+    locked_out(b"ALTER ROLE clearsight_cdc LOGIN")
     register(settings.connect, config)
-    assert task(url)["state"] == "RUNNING"
+    assert task(settings)["state"] == "RUNNING"
+
+
+def test_a_worker_restarts_it_until_it_runs(settings: Settings, locked_out: Callable[[bytes], None]) -> None:
+    with closing(watch(settings)) as first, closing(watch(settings)) as second:
+        first.look()
+        failing, restarts, reason = known(settings)
+        assert (failing, restarts) == ("failing", 1)
+        assert "not permitted to log in" in reason
+        second.look()
+        assert known(settings)[:2] == ("failing", 1), "two workers restart it twice"
+        locked_out(b"ALTER ROLE clearsight_cdc LOGIN")
+
+        def runs() -> bool:
+            first.look()
+            second.look()
+            return known(settings)[0] == "running"
+
+        until(runs, "the connector runs again")
+        assert task(settings)["state"] == "RUNNING"
+        assert 1 <= known(settings)[1] <= 3
+
+
+def test_one_that_fails_again_and_again_is_given_up_until_somebody_gets_it_to_run(
+    stack: Stack, settings: Settings, locked_out: Callable[[bytes], None]
+) -> None:
+    with closing(watch(settings, restart_limit=(known(settings) or ("", 0))[1] + 1)) as watching:
+
+        def given_up() -> bool:
+            watching.look()
+            return known(settings)[0] == "given_up"
+
+        until(given_up, "it is given up")
+        assert "given up connector" in status(stack)
+        locked_out(b"ALTER ROLE clearsight_cdc LOGIN")
+        watching.look()
+        assert task(settings)["state"] == "FAILED"
+        register(settings.connect, connector_config(settings, MAPPING))
+        watching.look()
+        assert known(settings)[:2] == ("running", 0)
+        assert "connector " not in status(stack)
+
+
+def test_a_connect_that_is_away_is_left_alone(settings: Settings) -> None:
+    before = known(settings)
+    away = settings.connect.model_copy(update={"url": "http://127.0.0.1:1"})
+    with closing(ConnectorWatch(away, connector(settings))) as watching:
+        watching.look()
+    assert known(settings) == before

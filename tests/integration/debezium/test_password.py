@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from kit.stacks import stack_of
 from pydantic import SecretStr
 
 from clearsight.errors import SourceError
@@ -25,12 +26,8 @@ REFERENCE = "${env:CLEARSIGHT_SOURCE_PASSWORD}"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("password") / "home")
-    try:
-        stack.up(["register"])
+    with stack_of(tmp_path_factory.mktemp("password"), "register") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
 @pytest.fixture

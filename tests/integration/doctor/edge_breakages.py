@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from kit.waiting import until
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +20,7 @@ from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import CALM
 from connectors.cloudwatch.simulator.server import application
 from connectors.cloudwatch.simulator.service import Simulator
-from tests.integration.doctor.world import World, breaks, elsewhere, environment, until
+from tests.integration.doctor.world import World, breaks, elsewhere, environment
 
 Handler = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from confluent_kafka.admin import NewTopic
+from kit.waiting import until
 
 from clearsight.cli.examination import Limits
 from clearsight.doctor.finding import Report
@@ -17,7 +18,7 @@ from clearsight.stack.part import Launch, Part, Site
 from clearsight.stack.supervisor import Stack
 from connectors.kafka_facts import set_topic_settings
 from connectors.topics import create_topics, mend_topics
-from tests.integration.doctor.world import World, breaks, until
+from tests.integration.doctor.world import World, breaks
 
 ABSENT = ("kafka.worker-absent", "kafka.forwarder-silent")
 LOGS, AUDIT = "clearsight.logs", "clearsight.audit"

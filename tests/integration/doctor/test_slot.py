@@ -7,9 +7,10 @@ import re
 import httpx
 import psycopg
 import pytest
+from kit.waiting import until
 
 from clearsight.doctor.finding import Report
-from tests.integration.doctor.world import World, until
+from tests.integration.doctor.world import World
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

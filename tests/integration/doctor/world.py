@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from confluent_kafka.admin import AdminClient
 from kit.product import Product
 from pydantic import SecretStr
@@ -107,15 +106,6 @@ def with_password(dsn: SecretStr | None, password: str) -> SecretStr:
     scheme, _, rest = dsn.get_secret_value().partition("://")
     user, _, place = rest.partition(":")[0], None, rest.rpartition("@")[2]
     return SecretStr(f"{scheme}://{user}:{password}@{place}")
-
-
-def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> Any:
-    give_up = time.monotonic() + limit_s
-    while time.monotonic() < give_up:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    return pytest.fail(f"{what}: not within {limit_s} s")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from kit import loan
 from kit.reporting import Reporting
+from kit.stacks import stack_of
 
 from clearsight.settings import KafkaSettings
 from clearsight.stack.supervisor import Stack
@@ -32,12 +33,8 @@ LIMIT_S = 180
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("kafka") / "home")
-    try:
-        stack.up(["kafka"])
+    with stack_of(tmp_path_factory.mktemp("kafka"), "kafka") as stack:
         yield stack
-    finally:
-        stack.down(purge=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,13 +58,6 @@ def kill(pid: int) -> None:
     process = psutil.Process(pid)
     process.kill()
     process.wait(10)
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float = 20) -> None:
-    limit = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < limit, "condition not met in time"
-        time.sleep(0.02)
 
 
 def processes_of(home: Path) -> list[psutil.Process]:

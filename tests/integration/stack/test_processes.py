@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from kit.waiting import until
 
 from clearsight.stack import processes
 from clearsight.stack.part import Launch
 from clearsight.stack.state import ProcessRecord
 
 pytestmark = pytest.mark.integration
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float = 10) -> None:
-    limit = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < limit, "condition not met in time"
-        time.sleep(0.02)
 
 
 def shell(home: Path, script: str, name: str = "part") -> tuple[subprocess.Popen[bytes], ProcessRecord]:
@@ -47,24 +39,24 @@ def test_a_reused_pid_is_another_process(tmp_path: Path) -> None:
 
 def test_a_zombie_does_not_run(tmp_path: Path) -> None:
     child, record = shell(tmp_path, "exit 0")
-    wait_until(lambda: processes.find(record) is None)
+    until(lambda: processes.find(record) is None)
     child.wait()
 
 
 def test_grandchildren_end_too_even_when_their_parent_has_gone(tmp_path: Path) -> None:
     child, record = shell(tmp_path, f"(sleep 60 & echo $! >{tmp_path}/pid) ; exec sleep 60")
-    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
     grandchild = int((tmp_path / "pid").read_text())
     found = processes.find(record)
     assert found is not None
     processes.end([found])
     child.wait()
-    wait_until(lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == "zombie")
+    until(lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == "zombie")
 
 
 def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     child, record = shell(tmp_path, f"trap '' TERM; touch {tmp_path}/deaf; while :; do sleep 0.1; done")
-    wait_until(lambda: (tmp_path / "deaf").exists())
+    until(lambda: (tmp_path / "deaf").exists())
     found = processes.find(record)
     assert found is not None
     assert not processes.end([found], signal.SIGTERM, limit_s=0.3)
@@ -74,7 +66,7 @@ def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
 
 def test_a_process_that_nobody_wrote_down_is_found_by_its_home(tmp_path: Path) -> None:
     child, record = shell(tmp_path, "exec sleep 60", name="kafka")
-    wait_until(lambda: "kafka" in processes.unrecorded(tmp_path, []))
+    until(lambda: "kafka" in processes.unrecorded(tmp_path, []))
     assert processes.unrecorded(tmp_path, [record]) == {}
     assert processes.unrecorded(tmp_path / "other", []) == {}
     processes.end(processes.unrecorded(tmp_path, [])["kafka"])

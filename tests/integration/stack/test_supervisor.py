@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from kit.waiting import until
 
 from clearsight.errors import StackError
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
-from tests.integration.stack.conftest import kill, one_shot, pid_of, processes_of, service, status_of, wait_until
+from tests.integration.stack.conftest import kill, one_shot, pid_of, processes_of, service, status_of
 
 pytestmark = pytest.mark.integration
 
@@ -178,7 +179,7 @@ def start_up(home: Path) -> subprocess.Popen[bytes]:
 def test_an_up_killed_while_it_waits_leaves_a_part_that_the_next_one_awaits(home: Path) -> None:
     stack = Stack(home, [service("base", "exit 1", stop_limit_s=1)])
     killed = start_up(home)
-    wait_until(lambda: home.exists() and status_of(stack, "base").state == "starting")
+    until(lambda: home.exists() and status_of(stack, "base").state == "starting")
     killed.kill()
     killed.wait()
     pid = pid_of(stack, "base")
@@ -263,7 +264,7 @@ def test_an_unreadable_state_can_be_purged(home: Path) -> None:
 def test_ctrl_c_leaves_the_lock_free_and_the_part_for_the_next_up(home: Path) -> None:
     stack = Stack(home, [service("base", "exit 1", stop_limit_s=1)])
     interrupted = start_up(home)
-    wait_until(lambda: home.exists() and status_of(stack, "base").state == "starting")
+    until(lambda: home.exists() and status_of(stack, "base").state == "starting")
     interrupted.send_signal(signal.SIGINT)
     interrupted.wait(10)
     (home / "go").touch()

@@ -124,19 +124,11 @@ def test_a_line_and_the_place_of_its_run_land_at_the_same_time(reporting: Any) -
         threads = [threading.Thread(target=rows, args=[starts]), threading.Thread(target=logs, args=[lines])]
         for thread in threads:
             thread.start()
-            _until_waiting(reporting, threads.index(thread) + 1)
+            reporting.until_waiting(threads.index(thread) + 1)
         holder.rollback()
     for thread in threads:
         thread.join(30)
     assert [row[7:] for row in reporting.facts()["logs"]] == [("correlated", "s1", "r1")]
-
-
-def _until_waiting(reporting: Any, sessions: int) -> None:
-    query = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
-    for _ in range(10_000):
-        if reporting.rows(query)[0][0] >= sessions:
-            return
-    pytest.fail(f"not {sessions} sessions wait for a lock")
 
 
 class _Source:

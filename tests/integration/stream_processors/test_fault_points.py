@@ -18,13 +18,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kit.debezium import NAMES
 from kit.dying_worker import DIED, STEPS, run
 from kit.reporting import Facts, Reporting
+from kit.stacks import servers_of, stack_of
 from kit.story import Record, tell
 from pydantic import SecretStr
 
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import KafkaSettings, ReportSettings, Settings, WorkerSettings
-from clearsight.stack import state
-from clearsight.stack.supervisor import Stack
 from clearsight.topics import TopicNames, topics
 from stream_processors.worker import Worker
 
@@ -42,12 +41,8 @@ LATE = [record for record in STORY if record not in EARLY]
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    stack = Stack(tmp_path_factory.mktemp("kafka") / "home")
-    try:
-        stack.up(["kafka"])
-        yield state.load(stack.home).settings["kafka"]["bootstrap_servers"]
-    finally:
-        stack.down(purge=True)
+    with stack_of(tmp_path_factory.mktemp("kafka"), "kafka") as stack:
+        yield servers_of(stack)
 
 
 @dataclass

@@ -147,18 +147,11 @@ def test_a_batch_that_waited_while_another_worker_saw_a_change_begins_anew(repor
         threads = [threading.Thread(target=second, args=[[ROWS[4]]]), threading.Thread(target=first, args=[[ROWS[6]]])]
         for place, thread in enumerate(threads):
             thread.start()
-            until_waiting(reporting, place + 1)
+            reporting.until_waiting(place + 1)
         holder.rollback()
     for thread in threads:
         thread.join(30)
     assert [row[:3] for row in told(reporting)] == [("columns.added", ["unit"], []), ("columns.dropped", [], ["unit"])]
-
-
-def until_waiting(reporting: Any, sessions: int) -> None:
-    for _ in range(10_000):
-        if reporting.rows("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") >= [(sessions,)]:
-            return
-    pytest.fail(f"not {sessions} sessions wait for a lock")
 
 
 def test_what_turns_out_to_have_been_two_steps_is_withdrawn_and_published_so(reporting: Any) -> None:

@@ -6,11 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kit.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -93,14 +92,7 @@ def test_an_interrupted_start_ends_it_too(checkout: Path, tmp_path: Path) -> Non
         [checkout / ".ci" / "run"], env=environment(checkout, HANG=str(hangs)), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_until(hangs.exists)
+    until(hangs.exists)
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(timeout=20) != 0
-    wait_until(lambda: not running(checkout).exists())
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not running(checkout).exists())
