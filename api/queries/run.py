@@ -10,7 +10,7 @@ from sqlalchemy import Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.changes import changes_of_ids, removals
-from api.queries.events import LogEvent, log_event, log_events
+from api.queries.events import LogEvent, correlation_key, log_event, log_events
 from api.queries.known import run_key
 from api.queries.runs import RunRecord, RunView, last_good_run, run_record
 from clearsight.case import ValueChange
@@ -94,27 +94,18 @@ async def diagnostics(connection: AsyncConnection, run_id: str, mapping: Mapping
 
 async def run_lines(connection: AsyncConnection, run: RunRecord) -> list[LogEvent]:
     """The newest lines that name the run or carry its correlation id, oldest first, at most MOST_LINES + 1."""
-    newest = union_all(
-        *(select(part.subquery()) for part in _line_ids(run)),
-    ).subquery("newest")
-    ids = select(newest.c.event_id, newest.c.occurred_at).distinct().subquery("ids")
-    statement = (
-        log_events()
-        .join(ids, (ids.c.event_id == _LOG.event_id) & (ids.c.occurred_at == _LOG.occurred_at))
-        .order_by(_LOG.occurred_at.desc(), _LOG.event_id.desc())
-        .limit(MOST_LINES + 1)
-    )
-    return [log_event(row) for row in reversed((await connection.execute(statement)).all())]
+    parts = [select(part.subquery()) for part in _lines(run)]
+    every = union_all(*parts).subquery("every")
+    newest = select(every).order_by(every.c.occurred_at.desc(), every.c.event_id.desc()).limit(MOST_LINES + 1)
+    return [log_event(row) for row in reversed((await connection.execute(newest)).all())]
 
 
-def _line_ids(run: RunRecord) -> list[Select[Any]]:
+def _lines(run: RunRecord) -> list[Select[Any]]:
     conditions = [_LOG.run_key == run.run_key]
     if run.view.correlation_id is not None:
-        conditions.append((_LOG.correlation_id == run.view.correlation_id) & _LOG.run_key.is_(None))
-    return [
-        select(_LOG.event_id, _LOG.occurred_at).where(condition).order_by(_LOG.occurred_at.desc()).limit(MOST_LINES + 1)
-        for condition in conditions
-    ]
+        conditions.append((_LOG.correlation_key == correlation_key(run.view.correlation_id)) & _LOG.run_key.is_(None))
+    newest = (_LOG.occurred_at.desc(), _LOG.event_id.desc())
+    return [log_events().where(condition).order_by(*newest).limit(MOST_LINES + 1) for condition in conditions]
 
 
 async def _failing_nodes(connection: AsyncConnection, record: RunRecord, errors: list[LogEvent]) -> list[FailingNode]:
