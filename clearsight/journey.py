@@ -58,7 +58,7 @@ class Velocity:
     """power: at least as active as three quarters of the users; occasional: less than three quarters are; null: no other user
     to compare with."""
     quantile: float | None
-    """The share of other users with fewer actions in the same time."""
+    """The share of other users who did less in the same time."""
     compared_with: int
     """Users; a sample where there are many."""
 
@@ -85,12 +85,12 @@ def session_of(found: Sequence[Session], occurred_at: datetime) -> int | None:
     return found[place - 1].number if place else None
 
 
-def velocity(acts: Sequence[Act], others: Sequence[int]) -> Velocity:
-    """Of actions in order of time; `others` are the actions of other users in the same time."""
+def velocity(acts: Sequence[Act], others: Sequence[int], most: int) -> Velocity:
+    """Of actions in order of time; `others` are the actions of other users in the time of the newest `most` of them."""
     days = {act.occurred_at.date() for act in acts}
     span = (max(days) - min(days)).days + 1 if days else 0
     common = Counter(act.action for act in acts).most_common(COMMON)
-    quantile = _quantile(len(acts), others)
+    quantile = _quantile(min(len(acts), most), others)
     return Velocity(
         actions=len(acts),
         active_days=len(days),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries import keyset
 from api.queries.known import RunKey, run_key, scenario_key
 from api.queries.run import InputDifferences, input_differences
 from api.queries.runs import RunRecord, RunView, run_record
@@ -19,7 +20,8 @@ from sql.models import dim_run, fact_cloudwatch_log, fact_run_diagnostic
 MOST_PATTERNS = 20
 
 _RUN, _LOG = fact_run_diagnostic.c, fact_cloudwatch_log.c
-_START = (_RUN.start_epoch, _RUN.start_commit_lsn, _RUN.start_lsn, _RUN.start_total_order)
+_START = (_RUN.start_commit_lsn, _RUN.start_lsn, _RUN.start_total_order)
+"""In the order of an index, as landing compares a run with the last good one."""
 
 
 class NotComparable(ClearSightError):
@@ -127,7 +129,7 @@ async def _last(
 ) -> RunRecord | None:
     statement = _runs(key, outcome).order_by(*(column.desc() for column in _START)).limit(1)
     if until is not None and until.start is not None:
-        statement = statement.where(tuple_(*_START) < tuple_(*until.start))
+        statement = statement.where(keyset.before(_START, until.start[1:]))
     return await _found(connection, statement)
 
 
@@ -136,7 +138,7 @@ async def _first(
 ) -> RunRecord | None:
     statement = _runs(key, outcome).order_by(*_START).limit(1)
     if since is not None and since.start is not None:
-        statement = statement.where(tuple_(*_START) > tuple_(*since.start))
+        statement = statement.where(keyset.after(_START, since.start[1:]))
     return await _found(connection, statement)
 
 

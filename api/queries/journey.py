@@ -25,8 +25,8 @@ MOST = 5000
 """Actions that sessions and velocity are made of, the newest of the range."""
 MOST_FOLLOWING = 500
 """Events of each kind that follow from the actions of one page."""
-PEERS = 100
-"""Other users that the user is compared with."""
+PEERS, COMPARED = 50, 100
+"""Other users that the user is compared with, and by how many of the newest actions."""
 BEFORE, FOLLOWING = timedelta(hours=1), timedelta(days=1)
 """So long before and after the actions of a page is looked for what carries their correlation ids."""
 
@@ -133,7 +133,7 @@ async def journey(
         until=filters.until,
         items=merged,
         sessions=found,
-        velocity=velocity(acts[-MOST:], await _others(connection, within, len(acts))),
+        velocity=velocity(acts[-MOST:], await _others(connection, within, acts[-COMPARED:]), COMPARED),
         truncated=cut or len(acts) > MOST,
         next_key=order_key(shown[-1]) if len(page) > limit else None,
     )
@@ -164,11 +164,10 @@ async def _acts(connection: AsyncConnection, within: _Range) -> list[Act]:
     return [Act(*row) for row in (await connection.execute(statement)).all()]
 
 
-async def _others(connection: AsyncConnection, within: _Range, own: int) -> list[int]:
-    """Actions of other users in the same range, counted up to the user's own: more does not change the quantile."""
-    if not own:
+async def _others(connection: AsyncConnection, within: _Range, newest: list[Act]) -> list[int]:
+    """Actions of other users while the user did these, counted up to as many: more does not change the quantile."""
+    if not newest:
         return []
-    ranged = within.conditions()[1:]
     peers = (
         select(dim_user.c.user_key)
         .where(dim_user.c.user_key != within.user_key)
@@ -176,7 +175,9 @@ async def _others(connection: AsyncConnection, within: _Range, own: int) -> list
         .limit(PEERS)
         .subquery("peers")
     )
-    acts = select(literal(1)).where(_ACTION.user_key == peers.c.user_key, *ranged).limit(own).correlate(peers)
+    since = newest[0].occurred_at if len(newest) == COMPARED else within.since
+    ranged = _Range(within.user_key, since, within.until).conditions()[1:]
+    acts = select(literal(1)).where(_ACTION.user_key == peers.c.user_key, *ranged).limit(len(newest)).correlate(peers)
     counted = select(func.count().label("acts")).select_from(acts.subquery()).lateral("counted")
     return list((await connection.execute(select(counted.c.acts).select_from(peers.join(counted, true())))).scalars())
 

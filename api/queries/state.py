@@ -22,6 +22,7 @@ from clearsight.coverage import position_lsn, position_text
 from clearsight.mapping import InputTable, Mapping
 from clearsight.runs import InputImage, inputs_at
 from sql.models import (
+    dim_run,
     dim_scenario,
     fact_row_change,
     fact_run_diagnostic,
@@ -123,24 +124,33 @@ async def _row(connection: AsyncConnection, key: int, moment: Moment) -> dict[st
 async def _inputs(connection: AsyncConnection, key: int, table: InputTable | None, moment: Moment) -> InputsAsOf:
     if table is None:
         return InputsAsOf(False, "the mapping names no table of inputs", [])
-    known, start = await _newest_run(connection, key, moment)
-    if start is None:
-        known = inputs_at(await _snapshot(connection, key), table)
-    changed = await _images(connection, key, moment, start)
+    run = await _newest_run(connection, key, moment)
+    known = inputs_at(await _snapshot(connection, key), table) if run is None else run.inputs
+    changed = await _images(connection, key, moment, run)
     removed = {each.row_key for each in changed if each.image is None}
     merged = {row: entry for row, entry in known.items() if row not in removed} | inputs_at(changed, table)
-    if not merged and start is None and not changed:
+    if not merged and run is None and not changed:
         return InputsAsOf(False, await _why_none(connection, key, moment), [])
     return InputsAsOf(True, None, pinned(merged))
 
 
-async def _newest_run(
-    connection: AsyncConnection, key: int, moment: Moment
-) -> tuple[dict[str, dict[str, Any]], Order | None]:
-    """Inputs at the start of the newest run that surely was committed by then, and its place in commit order."""
-    order = (_RUN.start_epoch, _RUN.start_commit_lsn, _RUN.start_lsn, _RUN.start_total_order)
-    statement = select(_RUN.inputs_at_start, *order).where(
-        _RUN.scenario_key == key, _RUN.inputs_at_start.is_not(None), _RUN.start_commit_lsn.is_not(None)
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """A run's inputs at its start, and where that stands."""
+
+    inputs: dict[str, dict[str, Any]]
+    start: Order
+    earliest: datetime
+    """No change after its start is older."""
+
+
+async def _newest_run(connection: AsyncConnection, key: int, moment: Moment) -> _Pinned | None:
+    """The newest that surely was committed by then."""
+    order = (_RUN.start_commit_lsn, _RUN.start_lsn, _RUN.start_total_order)
+    statement = (
+        select(_RUN.inputs_at_start, _RUN.start_epoch, *order, _RUN.started_at, dim_run.c.first_seen_at)
+        .join(dim_run, dim_run.c.run_key == _RUN.run_key)
+        .where(_RUN.scenario_key == key, _RUN.inputs_at_start.is_not(None), _RUN.start_commit_lsn.is_not(None))
     )
     if moment.at is not None:
         statement = statement.where(_RUN.started_at <= moment.at - CLOCK_SLACK)
@@ -148,10 +158,15 @@ async def _newest_run(
         statement = statement.where(_RUN.start_commit_lsn < moment.lsn)
     newest = statement.order_by(*(column.desc() for column in order)).limit(1)
     row = (await connection.execute(newest)).one_or_none()
-    return ({}, None) if row is None else (row[0], (row[1] or 0, row[2], row[3] or 0, row[4] or 0))
+    if row is None:
+        return None
+    start = (row.start_epoch or 0, row.start_commit_lsn, row.start_lsn or 0, row.start_total_order or 0)
+    return _Pinned(
+        row.inputs_at_start, start, min(row.started_at or row.first_seen_at, row.first_seen_at) - CLOCK_SLACK
+    )
 
 
-async def _images(connection: AsyncConnection, key: int, moment: Moment, start: Order | None) -> list[InputImage]:
+async def _images(connection: AsyncConnection, key: int, moment: Moment, run: _Pinned | None) -> list[InputImage]:
     """The newest image of each input that changed between the two."""
     statement = (
         select(_CHANGE.row_key, _CHANGE.after, _CHANGE.event_id)
@@ -159,8 +174,8 @@ async def _images(connection: AsyncConnection, key: int, moment: Moment, start: 
         .where(_CHANGE.scenario_key == key, _CHANGE.part == "input", *moment.changes())
         .order_by(_CHANGE.row_key, *(column.desc() for column in commit_order()), _CHANGE.op == "d")
     )
-    if start is not None:
-        statement = statement.where(tuple_(*commit_order()) > position(start))
+    if run is not None:
+        statement = statement.where(_CHANGE.occurred_at >= run.earliest, tuple_(*commit_order()) > position(run.start))
     return [InputImage(row[0], row[1], str(row[2])) for row in await connection.execute(statement)]
 
 
