@@ -220,6 +220,7 @@ class Source:
         for found in starts:
             self._in_step.begin(Partition(found.topic, found.partition), found.offset)
         consumer.assign(starts)
+        consumer.resume(starts)  # a pause survives the loss of a partition
         self._assignment += 1
         self.assigned = True
         log.info("owns %d partitions", len(places))

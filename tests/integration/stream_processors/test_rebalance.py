@@ -28,9 +28,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 TOPIC = "one.partition"
 LIMIT_S = 30
-BATCH = 20
+BATCH = 200
 BACKLOG = 90_000
-LANDING_S = 0.01
+READ_AHEAD_BATCHES = 90
+"""By then more rows wait than may: half of what is read are rows."""
+FILLER = b"x" * 1000
+"""A fetch brings some hundred records of each partition, not all of one."""
+LANDING_S = 0.05
 """Of a batch: the backlog lasts for longer than a worker needs to join."""
 
 
@@ -48,15 +52,18 @@ def servers(stack: Stack) -> str:
 class Reader:
     """A source that is polled by a thread of its own, as in the worker."""
 
-    def __init__(self, servers: str, writer_dsn: str, name: str, topic: str = TOPIC, *, lands: bool = False) -> None:
+    def __init__(self, servers: str, writer_dsn: str, name: str, *topics: str, lands: bool = False) -> None:
+        """Of the topics that it reads the first goes before the second, as contexts go before rows."""
+
         def connect() -> psycopg.Connection[Any]:
             return psycopg.connect(writer_dsn, autocommit=True)
 
         kafka = KafkaSettings(bootstrap_servers=servers)
         worker = WorkerSettings(batch_max_events=BATCH)
         self.ownership = Ownership(name)
-        self.source = Source(kafka, worker, [topic], lambda topic: 0, self.ownership, connect)
+        self.source = Source(kafka, worker, list(topics), topics.index, self.ownership, connect)
         self.offsets: list[int] = []
+        self.topics: set[str] = set()
         self.batches = 0
         self.not_owned: list[RawRecord] = []
         self._lands = lands
@@ -71,6 +78,7 @@ class Reader:
             if records:
                 self.source.landing()
                 self.offsets.extend(record.offset for record in records)
+                self.topics.update(record.topic for record in records)
                 self.not_owned += [each for each in records if not self.ownership.owns(each.topic, each.partition)]
                 self.batches += 1
             if records and self._lands:
@@ -91,11 +99,11 @@ def test_a_batch_that_lands_while_another_worker_joins(servers: str, report_data
     producer = Producer({"bootstrap.servers": servers})
     producer.produce(TOPIC, b"first")
     producer.flush(LIMIT_S)
-    readers = [Reader(servers, report_database.writer_dsn, "first")]
+    readers = [Reader(servers, report_database.writer_dsn, "first", TOPIC)]
     try:
         first = readers[0].source
         until(lambda: readers[0].offsets == [0])
-        readers.append(Reader(servers, report_database.writer_dsn, "second"))
+        readers.append(Reader(servers, report_database.writer_dsn, "second", TOPIC))
         until(lambda: _rebalancing(admin))
         first.landed([Span(TOPIC, 0, 0, 1, None, None)])
         until(lambda: readers[1].source.assigned)
@@ -112,13 +120,7 @@ def test_a_batch_that_lands_while_another_worker_joins(servers: str, report_data
 def test_what_was_read_of_a_partition_that_is_revoked_before_it_lands(servers: str, report_database: Any) -> None:
     """Records wait for their turn in the worker. Those of a partition that goes to another worker are that one's."""
     topic = "two.partitions"
-    admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(LIMIT_S)
-    producer = Producer({"bootstrap.servers": servers})
-    for number in range(BACKLOG):
-        producer.produce(topic, b"%d" % number, partition=number % 2)
-        producer.poll(0)
-    assert producer.flush(LIMIT_S) == 0
+    fill(servers, topic, BACKLOG)
     readers = [Reader(servers, report_database.writer_dsn, "first", topic, lands=True)]
     try:
         until(lambda: readers[0].batches > 1)
@@ -132,6 +134,35 @@ def test_what_was_read_of_a_partition_that_is_revoked_before_it_lands(servers: s
     assert not any(reader.not_owned for reader in readers)
 
 
+def test_a_partition_that_was_paused_when_its_worker_lost_it(servers: str, report_database: Any) -> None:
+    """Rows are read ahead of their contexts up to a limit, then they are paused. Whoever gets them next reads them."""
+    topics = ("contexts", "rows")
+    for topic in topics:
+        fill(servers, topic, 40_000)
+    readers = [Reader(servers, report_database.writer_dsn, "first", *topics, lands=True)]
+    try:
+        until(lambda: readers[0].batches > READ_AHEAD_BATCHES)
+        assert readers[0].topics == {"contexts"}
+        readers.append(Reader(servers, report_database.writer_dsn, "second", *topics, lands=True))
+        until(lambda: all(reader.source.assigned for reader in readers))
+        for reader in readers:
+            reader.topics.clear()
+        until(lambda: all("rows" in reader.topics for reader in readers))
+    finally:
+        for reader in readers:
+            reader.stop()
+
+
+def fill(servers: str, topic: str, records: int) -> None:
+    """A topic of two partitions."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(LIMIT_S)
+    producer = Producer({"bootstrap.servers": servers})
+    for number in range(records):
+        producer.produce(topic, FILLER, partition=number % 2)
+    assert producer.flush(LIMIT_S) == 0
+
+
 def _rebalancing(admin: AdminClient) -> bool:
     group = admin.describe_consumer_groups(["clearsight-worker"])["clearsight-worker"].result(LIMIT_S)
     return group.state.name == "PREPARING_REBALANCING"
@@ -140,7 +171,7 @@ def _rebalancing(admin: AdminClient) -> bool:
 def test_a_worker_that_stops_while_kafka_is_frozen(servers: str, stack: Stack, report_database: Any) -> None:
     """It ends without leaving its group."""
     AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(TOPIC, 1, 1)])
-    reader = Reader(servers, report_database.writer_dsn, "frozen")
+    reader = Reader(servers, report_database.writer_dsn, "frozen", TOPIC)
     until(lambda: reader.source.assigned)
     kafka = state.load(stack.home).processes["kafka"].pid
     os.kill(kafka, signal.SIGSTOP)
