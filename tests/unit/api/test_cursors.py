@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cursors import BadCursor, Cursors
+from api.queries.timeline import ORDER_KEY
 
 pytestmark = pytest.mark.unit
 
@@ -24,22 +25,22 @@ KEYS = st.tuples(
 
 @given(KEYS, st.text())
 def test_what_was_signed_is_read(key, query):
-    assert CURSORS.read(query, CURSORS.sign(query, key)) == key
+    assert CURSORS.read(query, CURSORS.sign(query, key), ORDER_KEY) == key
 
 
 @given(KEYS, st.text())
 def test_another_query_or_another_secret_is_refused(key, query):
     cursor = CURSORS.sign(query, key)
     with pytest.raises(BadCursor, match="another query"):
-        CURSORS.read(query + "x", cursor)
+        CURSORS.read(query + "x", cursor, ORDER_KEY)
     with pytest.raises(BadCursor, match="no cursor"):
-        Cursors(b"other").read(query, cursor)
+        Cursors(b"other").read(query, cursor, ORDER_KEY)
 
 
 @given(st.text())
 def test_any_text_is_refused(text):
     with pytest.raises(BadCursor):
-        CURSORS.read("query", text)
+        CURSORS.read("query", text, ORDER_KEY)
 
 
 def test_the_content_cannot_be_changed():
@@ -48,4 +49,4 @@ def test_the_content_cannot_be_changed():
     for place in range(0, len(cursor), 7):
         changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
         with pytest.raises(BadCursor):
-            CURSORS.read("query", changed)
+            CURSORS.read("query", changed, ORDER_KEY)
