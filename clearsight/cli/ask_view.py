@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,7 @@ from api.queries.runs import RunPage, RunView
 from api.queries.scenarios import ScenarioPage
 from api.queries.state import ScenarioState
 from api.queries.states import StateChanges
+from api.queries.timeline import TrailEvent
 from api.queries.trail import TrailPage
 from clearsight.anomaly import shown
 from clearsight.coverage import Coverage
@@ -55,10 +57,15 @@ def show(name: str, found: Any, covered: Coverage) -> None:
 
 def _trail(console: Console, found: TrailPage) -> None:
     rows = [
-        (each.occurred_at, each.event_type, each.user_name or each.user_id, each.node, each.level or "", each.summary)
+        (each.occurred_at, each.event_type, each.user_name or each.user_id, each.node, each.level or "", _told(each))
         for each in found.items
     ]
     _table(console, "timeline", ("at", "event", "who", "node", "level", "what"), rows)
+
+
+def _told(event: TrailEvent) -> str:
+    error = msgspec.json.decode(event.details).get("error_message") if event.level in ("ERROR", "FATAL") else None
+    return f"{event.summary}: {error}" if error and error not in event.summary else event.summary
 
 
 def _states(console: Console, found: StateChanges) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_sessions_part_the_actions(minutes: list[int], idle_minutes: int) -> Non
     done, idle = acts(*minutes), timedelta(minutes=idle_minutes)
     found = sessions(done, idle)
     assert sum(session.actions for session in found) == len(done)
-    assert all(later.started_at - earlier.ended_at >= idle for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later.started_at - earlier.ended_at >= idle for earlier, later in pairwise(found))
     assert [session_of(found, act.occurred_at) for act in done] == [
         session.number for session in found for _ in range(session.actions)
     ]
