@@ -18,8 +18,9 @@ from stream_processors.records import RawRecord
 FULL, ROOMY = 4_000, 1_000
 """Records of one partition that wait before it is paused, and before it is read again."""
 
-SLACK_MS = 200
-"""How much later than a row its context's batch may have been appended."""
+SLACK_MS = 500
+"""How much later than a row its context may have been appended, and than that the log lines about it: the connector's
+producer sends each partition's batches by themselves, and the one with all contexts is the busiest. Measured: 190 ms."""
 
 _NEVER = 1 << 62
 _RANKS = 3
@@ -31,6 +32,7 @@ class InStep:
     def __init__(self, rank: Callable[[str], int], lead_ms: int) -> None:
         self._rank = rank
         self._lead_ms = lead_ms
+        self._slack_ms = min(SLACK_MS, lead_ms // 2)
         self._waiting: dict[Partition, deque[RawRecord]] = {}
         self._next: dict[Partition, tuple[int, int]] = {}
         """Offset to be read next, and append time of the record before it (ms)."""
@@ -54,25 +56,29 @@ class InStep:
             self._paused.discard(place)
 
     def take(self, at_most: int, end_of: Callable[[Partition], int], whatever: bool = False) -> list[RawRecord]:
-        """The records whose turn it is, by append time; `end_of` gives a partition's end offset as last known.
+        """The records whose turn it is, by append time, contexts that much before rows and rows before log lines as a context
+        may be late; `end_of` gives a partition's end offset as last known.
 
         With `whatever`, also those whose turn it is not: a partition that cannot be read must not stop the others for ever.
         """
         limits = [_NEVER] * _RANKS if whatever else self._limits(end_of)
-        heads = [
-            (queue[0].appended_ms, self._rank(place.topic), place) for place, queue in self._waiting.items() if queue
-        ]
+        slack_ms = [rank * self._slack_ms for rank in range(_RANKS)]
+        heads = []
+        for place, queue in self._waiting.items():
+            if queue:
+                rank = self._rank(place.topic)
+                heads.append((queue[0].appended_ms + slack_ms[rank], rank, place))
         heapify(heads)
         taken: list[RawRecord] = []
         while heads and len(taken) < at_most:
-            time_ms, rank, place = heads[0]
+            _, rank, place = heads[0]
             queue = self._waiting[place]
-            if time_ms > limits[rank]:
+            if queue[0].appended_ms > limits[rank]:
                 heappop(heads)
                 continue
             taken.append(queue.popleft())
             if queue:
-                heapreplace(heads, (queue[0].appended_ms, rank, place))
+                heapreplace(heads, (queue[0].appended_ms + slack_ms[rank], rank, place))
             else:
                 heappop(heads)
         return taken
@@ -97,6 +103,6 @@ class InStep:
                 rank = self._rank(place.topic)
                 frontier[rank] = min(frontier[rank], appended_ms)
         return [
-            min(min(frontier[:rank], default=_NEVER) - SLACK_MS, min(frontier[rank:]) + self._lead_ms)
+            min(min(frontier[:rank], default=_NEVER) - self._slack_ms, min(frontier[rank:]) + self._lead_ms)
             for rank in range(_RANKS)
         ]

@@ -26,7 +26,7 @@ STATEMENTS = {
     "dimensions": "INSERT INTO rpt.dim_scenario",
     "amendments": "INSERT INTO rpt.audit_outbox",
     "touches": "INSERT INTO rpt.correlation_touch",
-    "shapes": "UPDATE rpt.row_shape",
+    "shapes": "FROM rpt.row_shape",
     "row changes": "COPY rpt.fact_row_change",
     "user actions": "COPY rpt.fact_user_action",
     "log lines": "COPY rpt.fact_cloudwatch_log",
