@@ -84,6 +84,26 @@ def test_why_in_the_terminal_and_for_programs(product: Product, figures: Any) ->
     assert "error:" in product.run("why", "no-such-run", code=6)
 
 
+def test_ask_explains_each_incident(product: Product, figures: Any) -> None:
+    """By its cause, and by what differs from the last good run: the seeded change with who, when and why."""
+    for incident in figures["incidents"]:
+        seeded = incident["seeded_cause"]
+        why = json.loads(product.run("ask", "why", incident["run_id"], "--json"))
+        assert why["cause"] == seeded
+        scenario = why["run"]["scenario_id"]
+        compared = json.loads(product.run("ask", "compare", scenario, "--after", incident["run_id"], "--json"))
+        assert compared["available"] is True
+        assert compared["before"]["outcome"] == "succeeded"
+        differences = {each["change_key"]: each for each in compared["input_differences"]["items"]}
+        if seeded["kind"] == "input_change":
+            found = differences[seeded["change_key"]]
+            assert found["user"]
+            assert found["occurred_at"]
+            assert found["correlation_id"]
+        elif seeded["kind"] == "out_of_band":
+            assert differences[seeded["change_key"]]["link"] == "unlinked"
+
+
 def test_the_api_and_the_page_answer(product: Product, figures: Any) -> None:
     run_id = figures["incidents"][0]["run_id"]
     with httpx.Client(base_url=product.status()["api_url"], trust_env=False, timeout=20) as client:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from kit.api_server import serving
 from kit.debezium import NAMES, partitioned
@@ -123,6 +124,26 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was(reporting: Reporting, ur
     ids = [event.data["event_id"] for event in (*first, *rest)]
     assert len(ids) == len(set(ids)) == len(wanted)
     assert set(ids) == wanted
+
+
+def test_a_stream_goes_on_after_its_connections_were_cut(database: Any, reporting: Reporting, url: str) -> None:
+    wanted = expected(reporting)
+    reporting.worker()
+
+    def cut() -> None:
+        with psycopg.connect(database.api_dsn, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user"
+                " AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    def interrupted() -> None:
+        cut()
+        land(reporting)
+        cut()
+
+    found = listen(url, len(wanted), begun=interrupted)
+    assert {event.data["event_id"] for event in found} == wanted
 
 
 def test_filters_and_fields(reporting: Reporting, url: str) -> None:
