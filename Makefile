@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed seed api-guide chaos clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed bench-api seed api-guide chaos clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-freshness: $(STAMP) ## commit to answer at 500 commits/s, beside Debezium'
 
 bench-seed: $(STAMP) ## 10,000 log records, a long audit trail, answer times of the API
 	$(RUN)/python tests/bench/seed.py $(ARGS)
+
+bench-api: $(STAMP) ## the seven endpoints beside their bare SQL, pages a second beside a minimal server; EVENTS=10000000
+	PYTHONPATH=tests $(RUN)/python -m bench.api --events $(EVENTS) $(ARGS)
 
 EVENTS ?= 1000000
 seed: $(STAMP) ## fill the local stack's reporting database with realistic history; EVENTS=10000000

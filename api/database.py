@@ -35,6 +35,7 @@ def pooled_engine(settings: Settings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.api.pool_wait_s,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # the connection whose statements are prepared
     )
 
 
@@ -57,6 +58,7 @@ def _engine(settings: Settings, **pool: Any) -> AsyncEngine:
             "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
             "connect_timeout": 3,
             "application_name": "clearsight-api",
+            "prepare_threshold": 1,
         },
         json_deserializer=msgspec.json.decode,
         use_native_hstore=False,
@@ -76,6 +78,7 @@ async def question(engine: AsyncEngine, caller: Caller | None = None) -> AsyncIt
         async with engine.connect() as connection:
             await _ask_as(connection, caller or engine.get_execution_options().get("clearsight_caller"))
             yield connection
+            await connection.commit()  # at a rollback psycopg forgets its prepared statements, and all is planned anew
     except PoolTimeout:
         raise Unavailable(
             "all connections to the reporting database are busy", "ask again, or raise api.pool_size"

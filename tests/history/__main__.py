@@ -17,6 +17,7 @@ from rich.console import Console
 
 from clearsight.settings import home, load_settings, required
 from clearsight.stack.supervisor import Stack
+from sql.migrate import migrate
 
 SCENARIO_SIZES = """
 SELECT count(*), count(*) FILTER (WHERE events > 1000), max(events) FROM (
@@ -31,8 +32,10 @@ SELECT count(*), count(*) FILTER (WHERE events > 1000), max(events) FROM (
 def main() -> None:
     given = _arguments()
     if not given.dsn:
-        Stack(home()).up(["postgres", "migrate"])
+        Stack(home()).up(["postgres"])
     report = load_settings().report
+    if not given.dsn:
+        migrate(required(report.owner_dsn, "report.owner_dsn"))
     dsn = given.dsn or required(report.writer_dsn, "report.writer_dsn")
     began_s = time.monotonic()
     rows = fill(dsn, given.events, given.seed, given.processes)
