@@ -126,6 +126,13 @@ def test_a_column_added_in_mid_stream_is_there_from_then_on(changes: list[tuple[
     assert {present for _, present in rows[first:]} == {True}
 
 
+def test_and_is_a_fact_of_its_own(landed: Reporting) -> None:
+    assert landed.rows(
+        "SELECT s.table_name, s.what, s.added, s.withdrawn, c.tx_id FROM rpt.fact_schema_change s"
+        " LEFT JOIN rpt.fact_row_change c ON c.event_id = s.change_event_id"
+    ) == [("application", "columns.added", ["risk_band"], False, 25_960)]
+
+
 def test_the_truncation_left_nothing(rebuilt: Tables, changes: list[tuple[Any, ...]]) -> None:
     assert rebuilt["debezium_signal"] == {}
     assert [op for name, _, op, *_ in changes if name == "debezium_signal"] == ["c"] * 5 + ["t"]

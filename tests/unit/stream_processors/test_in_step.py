@@ -53,6 +53,18 @@ def test_rows_wait_for_contexts_that_are_still_to_be_read() -> None:
     assert [found.appended_ms for found in in_step.take(100, ends_of(rows=10)) if found.topic == ROWS] == [900, 1_000]
 
 
+def test_a_context_that_was_appended_a_little_later_goes_first() -> None:
+    """Else each cut into batches would separate rows from contexts that have been read."""
+    in_step = in_step_of(*((topic, 0) for topic in TOPICS))
+    in_step.add(record(ROWS, 0, 1_000))
+    in_step.add(record(NAMES.message, 0, 1_000 + SLACK_MS))
+    in_step.add(record(ROWS, 1, 1_001))
+    in_step.add(record(NAMES.message, 1, 1_000 + 2 * SLACK_MS))
+    in_step.add(record(NAMES.logs, 0, 900))
+    taken = [(found.topic, found.offset) for found in in_step.take(100, lambda place: 0)]
+    assert taken == [(NAMES.message, 0), (ROWS, 0), (ROWS, 1), (NAMES.logs, 0), (NAMES.message, 1)]
+
+
 def test_a_partition_that_is_caught_up_holds_nobody_back() -> None:
     in_step = in_step_of(*((topic, 0) for topic in TOPICS))
     in_step.add(record(NAMES.message, 0, 1_000))
