@@ -10,7 +10,7 @@ from typing import Any
 
 def array(values: Iterable[Any]) -> str:
     """The text of an array of texts, numbers, times or nulls: `{1,NULL,"a \\"b\\""}`. The query casts it."""
-    return "{" + ",".join([_element(value) for value in values]) + "}"
+    return "{" + ",".join([str(value) if type(value) is int else _element(value) for value in values]) + "}"
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[str]:
@@ -21,8 +21,6 @@ def columns(rows: Iterable[tuple[Any, ...]]) -> list[str]:
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
-    if type(value) is int:
-        return str(value)
     text = str(value)
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')

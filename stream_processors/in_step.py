@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush
 
 from stream_processors.positions import Partition
 from stream_processors.records import RawRecord
@@ -26,6 +26,24 @@ _NEVER = 1 << 62
 _RANKS = 3
 
 
+class _Lane:
+    """A partition and its records that wait, each for `slack_ms` after it was appended. `next_offset` is to be read next,
+    `appended_ms` is of the record before it."""
+
+    __slots__ = ("appended_ms", "next_offset", "place", "queue", "rank", "slack_ms")
+
+    def __init__(self, place: Partition, rank: int, slack_ms: int, offset: int) -> None:
+        self.place = place
+        self.rank = rank
+        self.slack_ms = slack_ms
+        self.queue: deque[RawRecord] = deque()
+        self.next_offset = offset
+        self.appended_ms = 0
+
+    def head(self) -> tuple[int, int, Partition]:
+        return self.queue[0].appended_ms + self.slack_ms, self.rank, self.place
+
+
 class InStep:
     """Records that wait for their turn. `rank` says who goes first: contexts 0, rows 1, log lines 2."""
 
@@ -33,26 +51,24 @@ class InStep:
         self._rank = rank
         self._lead_ms = lead_ms
         self._slack_ms = min(SLACK_MS, lead_ms // 2)
-        self._waiting: dict[Partition, deque[RawRecord]] = {}
-        self._next: dict[Partition, tuple[int, int]] = {}
-        """Offset to be read next, and append time of the record before it (ms)."""
+        self._lanes: dict[tuple[str, int], _Lane] = {}
         self._paused: set[Partition] = set()
 
     def begin(self, place: Partition, offset: int) -> None:
         """This partition is read from here."""
-        self._waiting[place] = deque()
-        self._next[place] = (offset, 0)
+        rank = self._rank(place.topic)
+        self._lanes[place] = _Lane(place, rank, rank * self._slack_ms, offset)
 
     def add(self, record: RawRecord) -> None:
-        place = Partition(record.topic, record.partition)
-        self._waiting[place].append(record)
-        self._next[place] = (record.offset + 1, record.appended_ms)
+        lane = self._lanes[record.topic, record.partition]
+        lane.queue.append(record)
+        lane.next_offset = record.offset + 1
+        lane.appended_ms = record.appended_ms
 
     def drop(self, places: Iterable[Partition]) -> None:
         """Forget these partitions: they are another worker's, or are read from another offset."""
         for place in places:
-            self._waiting.pop(place, None)
-            self._next.pop(place, None)
+            self._lanes.pop(place, None)
             self._paused.discard(place)
 
     def take(self, at_most: int, end_of: Callable[[Partition], int], whatever: bool = False) -> list[RawRecord]:
@@ -62,35 +78,27 @@ class InStep:
         With `whatever`, also those whose turn it is not: a partition that cannot be read must not stop the others for ever.
         """
         limits = [_NEVER] * _RANKS if whatever else self._limits(end_of)
-        slack_ms = [rank * self._slack_ms for rank in range(_RANKS)]
-        heads = []
-        for place, queue in self._waiting.items():
-            if queue:
-                rank = self._rank(place.topic)
-                heads.append((queue[0].appended_ms + slack_ms[rank], rank, place))
+        heads = [lane.head() for lane in self._lanes.values() if lane.queue]
         heapify(heads)
         taken: list[RawRecord] = []
         while heads and len(taken) < at_most:
-            _, rank, place = heads[0]
-            queue = self._waiting[place]
-            if queue[0].appended_ms > limits[rank]:
-                heappop(heads)
+            _, rank, place = heappop(heads)
+            lane = self._lanes[place]
+            if lane.queue[0].appended_ms > limits[rank]:
                 continue
-            taken.append(queue.popleft())
-            if queue:
-                heapreplace(heads, (queue[0].appended_ms + slack_ms[rank], rank, place))
-            else:
-                heappop(heads)
+            _take_until(lane.queue, min(limits[rank], _last_ms(heads, lane)), at_most, taken)
+            if lane.queue:
+                heappush(heads, lane.head())
         return taken
 
     @property
     def waiting(self) -> bool:
-        return any(self._waiting.values())
+        return any(lane.queue for lane in self._lanes.values())
 
     def pauses(self) -> tuple[set[Partition], set[Partition]]:
         """Partitions to pause now, and to read again now."""
-        full = {place for place, queue in self._waiting.items() if len(queue) >= FULL}
-        roomy = {place for place in self._paused if len(self._waiting.get(place, ())) <= ROOMY}
+        full = {lane.place for lane in self._lanes.values() if len(lane.queue) >= FULL}
+        roomy = {place for place in self._paused if len(self._lanes[place].queue) <= ROOMY}
         pause = full - self._paused
         self._paused = (self._paused | pause) - roomy
         return pause, roomy
@@ -98,11 +106,25 @@ class InStep:
     def _limits(self, end_of: Callable[[Partition], int]) -> list[int]:
         """For each rank the append time up to which its records may go."""
         frontier = [_NEVER] * _RANKS
-        for place, (offset, appended_ms) in self._next.items():
-            if offset < end_of(place):
-                rank = self._rank(place.topic)
-                frontier[rank] = min(frontier[rank], appended_ms)
+        for lane in self._lanes.values():
+            if lane.next_offset < end_of(lane.place):
+                frontier[lane.rank] = min(frontier[lane.rank], lane.appended_ms)
         return [
             min(min(frontier[:rank], default=_NEVER) - self._slack_ms, min(frontier[rank:]) + self._lead_ms)
             for rank in range(_RANKS)
         ]
+
+
+def _last_ms(heads: list[tuple[int, int, Partition]], lane: _Lane) -> int:
+    """Up to which append time a partition's records go before those of the next one."""
+    if not heads:
+        return _NEVER
+    next_ms, *next_one = heads[0]
+    return next_ms - lane.slack_ms - (0 if [lane.rank, lane.place] < next_one else 1)
+
+
+def _take_until(queue: deque[RawRecord], last_ms: int, at_most: int, taken: list[RawRecord]) -> None:
+    """At least the first: it is the first of all."""
+    taken.append(queue.popleft())
+    while queue and queue[0].appended_ms <= last_ms and len(taken) < at_most:
+        taken.append(queue.popleft())
