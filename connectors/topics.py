@@ -9,7 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from clearsight.doctor.finding import Examination, Finding
-from clearsight.doctor.kafka import CHECKS, TopicFacts, Wanted, judge_topics, mendable
+from clearsight.doctor.kafka import TopicFacts, Wanted, judge_topics, mendable
+from clearsight.doctor.kafka_kinds import CHECKS
 from clearsight.errors import Unavailable
 from clearsight.settings import KafkaSettings
 from clearsight.topics import PARTITIONS, Topic, TopicNames, topics

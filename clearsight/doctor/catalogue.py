@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from clearsight.doctor import api, cloudwatch, connect, kafka, report, settings, source_kinds
+from clearsight.doctor import api, cloudwatch, connect, kafka_kinds, report, settings, source_kinds
 from clearsight.doctor.finding import Kind
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "settings": settings.CHECKS,
     "source": source_kinds.CHECKS,
-    "kafka": kafka.CHECKS,
+    "kafka": kafka_kinds.CHECKS,
     "connect": connect.CHECKS,
     "report": report.CHECKS,
     "cloudwatch": cloudwatch.CHECKS,
@@ -30,7 +30,7 @@ UNEXAMINED = Kind(
 KINDS: tuple[Kind, ...] = (
     *settings.KINDS,
     *source_kinds.KINDS,
-    *kafka.KINDS,
+    *kafka_kinds.KINDS,
     *connect.KINDS,
     *report.KINDS,
     *cloudwatch.KINDS,

@@ -6,153 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from clearsight.doctor import kafka_kinds as kinds
 from clearsight.doctor.finding import Away, Examination, Kind
 from clearsight.doctor.names import shortened
 from clearsight.topics import AUDIT_MAX_BYTES, Topic
 
-CHECKS = ("connection", "topics", "partitions", "copies", "settings of the topics", "broker", "worker", "forwarder")
-
 REQUEST_MARGIN_BYTES = 1024 * 1024
 """A request holds more than its largest record."""
-
-UNREACHABLE = Kind(
-    code="kafka.unreachable",
-    check="connection",
-    what="Kafka at {where} does not answer: {reason}",
-    mend="start it, or correct CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS",
-)
-TOPIC_MISSING = Kind(
-    code="kafka.topic-missing",
-    check="topics",
-    what="Kafka has no topic {topics}",
-    mend="run `clearsight register`, which creates it",
-)
-PARTITIONS_FEW = Kind(
-    code="kafka.partitions-few",
-    check="partitions",
-    what="{topics}: {found} partitions, should be {wanted}: fewer workers can share the work",
-    mend="kafka-topics.sh --bootstrap-server {servers} --alter --topic {topic} --partitions {wanted}; restart the workers",
-)
-PARTITIONS_MANY = Kind(
-    code="kafka.partitions-many",
-    check="partitions",
-    what="{topics}: {found} partitions, should be {wanted}: what one partition keeps in order may be read out of order",
-    mend="Kafka cannot take partitions away: stop the connector, delete the topic with kafka-topics.sh --bootstrap-server "
-    "{servers} --delete --topic {topic} (its records go with it), then run `clearsight register`",
-)
-COPIES = Kind(
-    code="kafka.copies",
-    check="copies",
-    what="{topics}: {found} copies, should be {wanted} (CLEARSIGHT_KAFKA__REPLICATION_FACTOR): a broker's disk is enough "
-    "to lose records",
-    mend="add brokers to the topic with kafka-reassign-partitions.sh --bootstrap-server {servers}, or set "
-    "CLEARSIGHT_KAFKA__REPLICATION_FACTOR={found} if that is meant",
-)
-_SET = "run `clearsight doctor --mend`, or kafka-configs.sh --bootstrap-server {servers} --entity-type topics "
-_SET += "--entity-name {topic} --alter --add-config {setting}={wanted}"
-RETENTION = Kind(
-    code="kafka.topic-retention",
-    check="settings of the topics",
-    what="{topics}: {setting} is {found}, should be {wanted}: replay reaches back as far as that",
-    mend="kafka-configs.sh --bootstrap-server {servers} --entity-type topics --entity-name {topic} --alter --add-config "
-    "{setting}={wanted} (`clearsight doctor --mend` does it, but never shortens what is kept), or set "
-    "CLEARSIGHT_KAFKA__RETENTION_DAYS",
-)
-TIMESTAMPS = Kind(
-    code="kafka.topic-timestamps",
-    check="settings of the topics",
-    what="{topics}: {setting} is {found}, should be {wanted}: with event time, retention deletes backfilled records at once",
-    mend=_SET,
-)
-CLEANUP = Kind(
-    code="kafka.topic-cleanup",
-    check="settings of the topics",
-    what="{topics}: {setting} is {found}, should be {wanted}: compaction drops what replay needs, and checkpoints need it",
-    mend=_SET,
-)
-MAX_BYTES = Kind(
-    code="kafka.topic-max-bytes",
-    check="settings of the topics",
-    what="{topics}: {setting} is {found}, should be {wanted}: a larger record stops whoever writes it",
-    mend=_SET,
-)
-SETTING = Kind(
-    code="kafka.topic-setting",
-    check="settings of the topics",
-    what="{topics}: {setting} is {found}, should be {wanted}",
-    mend=_SET,
-)
-AUTO_CREATE = Kind(
-    code="kafka.auto-create",
-    check="broker",
-    severity="warning",
-    what="the broker creates topics by itself: a topic that somebody deleted comes back with other settings",
-    mend="set auto.create.topics.enable=false in the brokers' server.properties and restart them",
-)
-REQUEST_BYTES = Kind(
-    code="kafka.request-bytes",
-    check="broker",
-    what="the broker takes requests of {found} bytes at most, and the product's records may have {wanted}",
-    mend="set socket.request.max.bytes={wanted} or more in the brokers' server.properties and restart them",
-)
-WORKER_ABSENT = Kind(
-    code="kafka.worker-absent",
-    check="worker",
-    what="no worker is in the consumer group {group}: nothing lands",
-    mend="start one with `clearsight worker`",
-    follows=(
-        "kafka.topic-missing",
-        "report.unreachable",
-        "report.login",
-        "report.migrations",
-        "report.no-revision",
-        "report.table-missing",
-        "report.writer-rights",
-        "report.writer-read-only",
-    ),
-)
-WORKER_BEHIND = Kind(
-    code="kafka.worker-behind",
-    check="worker",
-    severity="warning",
-    what="the worker is behind: {records} records wait in {topics}, the oldest for more than {limit_s} s",
-    mend="wait if it catches up; else look at its log, or start more workers (up to {most} share the work)",
-    follows=("kafka.worker-absent", *WORKER_ABSENT.follows),
-)
-CONNECT_TOPIC = Kind(
-    code="kafka.connect-topic",
-    check="settings of the topics",
-    what="{topics}: cleanup.policy is {found}, should be compact: Kafka Connect keeps its connectors and how far they are in "
-    "it, and forgets what is deleted",
-    mend="kafka-configs.sh --bootstrap-server {servers} --entity-type topics --entity-name {topic} --alter --add-config "
-    "cleanup.policy=compact; then `clearsight register`, should Kafka Connect have forgotten the connector",
-)
-FORWARDER_SILENT = Kind(
-    code="kafka.forwarder-silent",
-    check="forwarder",
-    what="no forwarder writes to {topic}: {last}; log lines do not arrive",
-    mend="start one with `clearsight forward run`; if one runs, look at its log",
-    follows=(
-        "kafka.topic-missing",
-        "cloudwatch.no-groups",
-        "cloudwatch.unreachable",
-        "cloudwatch.not-cloudwatch",
-        "cloudwatch.credentials",
-        "cloudwatch.group-missing",
-        "cloudwatch.group-name",
-        "cloudwatch.denied",
-    ),
-)
-
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
-
-_KIND_OF_SETTING = {
-    "retention.ms": RETENTION,
-    "retention.bytes": RETENTION,
-    "message.timestamp.type": TIMESTAMPS,
-    "cleanup.policy": CLEANUP,
-    "max.message.bytes": MAX_BYTES,
-}
 
 
 class TopicFacts(msgspec.Struct, frozen=True):
@@ -207,9 +67,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(facts: KafkaFacts | Away, wanted: Wanted) -> Examination:
-    found = Examination("kafka", CHECKS)
+    found = Examination("kafka", kinds.CHECKS)
     if isinstance(facts, Away):
-        found.find(UNREACHABLE, where=facts.where, reason=facts.reason)
+        found.find(kinds.UNREACHABLE, where=facts.where, reason=facts.reason)
         found.leave("Kafka does not answer")
         return found
     judge_topics(found, facts.topics, wanted)
@@ -224,7 +84,7 @@ def judge_topics(found: Examination, topics: dict[str, TopicFacts], wanted: Want
     """One finding for each thing that is wrong, whatever the number of topics that share it."""
     missing = [topic.name for topic in wanted.topics if topic.name not in topics]
     if missing:
-        found.find(TOPIC_MISSING, topics=shortened(missing))
+        found.find(kinds.TOPIC_MISSING, topics=shortened(missing))
     wrong: dict[tuple[Kind, str, str, str], list[str]] = {}
     for topic in wanted.topics:
         if topic.name in topics:
@@ -238,14 +98,14 @@ def judge_topics(found: Examination, topics: dict[str, TopicFacts], wanted: Want
 
 def _differences(wanted: Topic, found: TopicFacts, copies: int) -> Iterable[tuple[Kind, str, str, str]]:
     if found.partitions != wanted.partitions:
-        kind = PARTITIONS_FEW if found.partitions < wanted.partitions else PARTITIONS_MANY
+        kind = kinds.PARTITIONS_FEW if found.partitions < wanted.partitions else kinds.PARTITIONS_MANY
         yield kind, "partitions", str(found.partitions), str(wanted.partitions)
     if found.copies < copies:
-        yield COPIES, "copies", str(found.copies), str(copies)
+        yield kinds.COPIES, "copies", str(found.copies), str(copies)
     for setting, value in wanted.config.items():
         is_ = found.settings.get(setting, "unknown")
         if is_ != value:
-            yield _KIND_OF_SETTING.get(setting, SETTING), setting, is_, value
+            yield kinds.KIND_OF_SETTING.get(setting, kinds.SETTING), setting, is_, value
 
 
 def mendable(wanted: Topic, found: TopicFacts) -> dict[str, str]:
@@ -268,10 +128,10 @@ def _workers(found: Examination, workers: WorkerFacts | Away, wanted: Wanted) ->
         found.leave(f"Kafka does not tell of the group {wanted.group}: {workers.reason}", ["worker"])
         return
     if workers.members == 0:
-        found.find(WORKER_ABSENT, group=wanted.group)
+        found.find(kinds.WORKER_ABSENT, group=wanted.group)
     if workers.waiting:
         found.find(
-            WORKER_BEHIND,
+            kinds.WORKER_BEHIND,
             records=f"{sum(each.records for each in workers.waiting):,}",
             topics=shortened([each.topic for each in workers.waiting], 3),
             limit_s=f"{wanted.lag_limit_s:.0f}",
@@ -283,10 +143,10 @@ def _forwarder(found: Examination, forwarder: ForwarderFacts | Away, wanted: Wan
     if isinstance(forwarder, Away):
         found.leave(f"Kafka does not tell of {wanted.checkpoints}: {forwarder.reason}", ["forwarder"])
     elif forwarder.age_ms is None:
-        found.find(FORWARDER_SILENT, topic=wanted.checkpoints, last="none ever did")
+        found.find(kinds.FORWARDER_SILENT, topic=wanted.checkpoints, last="none ever did")
     elif forwarder.age_ms > wanted.silence_limit_s * 1000:
         last = f"the last checkpoint came {forwarder.age_ms / 1000:,.0f} s ago"
-        found.find(FORWARDER_SILENT, topic=wanted.checkpoints, last=last)
+        found.find(kinds.FORWARDER_SILENT, topic=wanted.checkpoints, last=last)
 
 
 def _connect_topics(found: Examination, policies: dict[str, str], wanted: Wanted) -> None:
@@ -296,7 +156,7 @@ def _connect_topics(found: Examination, policies: dict[str, str], wanted: Wanted
             wrong.setdefault(policy, []).append(name)
     for policy, names in wrong.items():
         topic = names[0] if len(names) == 1 else "TOPIC"
-        found.find(CONNECT_TOPIC, topics=shortened(names), topic=topic, found=policy, servers=wanted.servers)
+        found.find(kinds.CONNECT_TOPIC, topics=shortened(names), topic=topic, found=policy, servers=wanted.servers)
 
 
 def _broker(found: Examination, broker: dict[str, str] | Away) -> None:
@@ -304,8 +164,8 @@ def _broker(found: Examination, broker: dict[str, str] | Away) -> None:
         found.leave(f"Kafka does not tell its brokers' settings: {broker.reason}", ["broker"])
         return
     if broker.get("auto.create.topics.enable") == "true":
-        found.find(AUTO_CREATE)
+        found.find(kinds.AUTO_CREATE)
     least = AUDIT_MAX_BYTES + REQUEST_MARGIN_BYTES
     limit = int(broker.get("socket.request.max.bytes", least))
     if limit < least:
-        found.find(REQUEST_BYTES, found=limit, wanted=least)
+        found.find(kinds.REQUEST_BYTES, found=limit, wanted=least)

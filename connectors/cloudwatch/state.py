@@ -6,6 +6,7 @@ happened, so everything that a coming window may show again lies behind the offs
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -13,7 +14,9 @@ import msgspec
 
 from clearsight.logline import ForwarderState
 from connectors.cloudwatch.seen import SeenIds
-from connectors.cloudwatch.topic_reader import Offsets, TopicReader
+from connectors.cloudwatch.topic_reader import Offsets, Record, TopicReader
+
+log = logging.getLogger(__name__)
 
 CLOCK_SKEW_MS = 60_000
 """How far the broker's clock may run behind that of the lines."""
@@ -39,20 +42,44 @@ def encode_state(state: ForwarderState) -> bytes:
     return msgspec.json.encode(state)
 
 
+class _Unreadable:
+    """The records of a topic that cannot be decoded: they are passed over, but not without a word."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._count = 0
+        self._first: Record | None = None
+
+    def add(self, record: Record) -> None:
+        self._count += 1
+        self._first = self._first or record
+
+    def warn(self, therefore: str) -> None:
+        if self._first is not None:
+            log.warning(
+                "%d records of %s cannot be decoded, the first at partition %d, offset %d: %s",
+                *(self._count, self._topic, self._first.partition, self._first.offset, therefore),
+            )
+
+
 def read_states(reader: TopicReader, topic: str, groups: set[str]) -> dict[str, ForwarderState]:
     """The newest checkpoint of each group. Reads backwards, because an uncompacted topic is long."""
     lowest, end = reader.first_offsets(topic), reader.end_offsets(topic)
     states: dict[str, ForwarderState] = {}
+    unreadable = _Unreadable(topic)
     size = TAIL_RECORDS
     while any(end[partition] > lowest[partition] for partition in end) and not groups <= states.keys():
         first = {partition: max(lowest[partition], end[partition] - size) for partition in end}
-        for group, state in _newest(reader, topic, first, end).items():
+        for group, state in _newest(reader, topic, first, end, unreadable).items():
             states.setdefault(group, state)
         end, size = first, size * 4
+    unreadable.warn("a group whose checkpoint is among them goes on from an older one")
     return {group: state for group, state in states.items() if group in groups}
 
 
-def _newest(reader: TopicReader, topic: str, first: Offsets, end: Offsets) -> dict[str, ForwarderState]:
+def _newest(
+    reader: TopicReader, topic: str, first: Offsets, end: Offsets, unreadable: _Unreadable
+) -> dict[str, ForwarderState]:
     found: dict[str, ForwarderState] = {}
     for record in reader.read(topic, first, end):
         if record.value is None:
@@ -60,6 +87,7 @@ def _newest(reader: TopicReader, topic: str, first: Offsets, end: Offsets) -> di
         try:
             state = _decode_state(record.value)
         except msgspec.DecodeError:
+            unreadable.add(record)
             continue
         known = found.get(state.group)
         if known is None or state.written >= known.written:
@@ -81,24 +109,28 @@ def rebuild_seen(
     seen = {group: SeenIds() for group in horizons}
     if not horizons:
         return seen
+    unreadable = _Unreadable(topic)
     first = _earliest(reader.offsets_at(topic, min(horizons.values()) - CLOCK_SKEW_MS), checkpoints)
     while True:
         end = reader.end_offsets(topic)
-        for delivered in _delivered(reader, topic, first, end):
+        for delivered in _delivered(reader, topic, first, end, unreadable):
             if delivered.event_time >= horizons.get(delivered.log_group, delivered.event_time + 1):
                 seen[delivered.log_group].add(delivered.event_id, delivered.event_time)
         pause(QUIET_S)
         if reader.end_offsets(topic) == end:
+            unreadable.warn("lines that were delivered in them may be delivered again, and land once all the same")
             return seen
         first = end
 
 
-def _delivered(reader: TopicReader, topic: str, first: Offsets, end: Offsets) -> Iterator[_Delivered]:
+def _delivered(
+    reader: TopicReader, topic: str, first: Offsets, end: Offsets, unreadable: _Unreadable
+) -> Iterator[_Delivered]:
     for record in reader.read(topic, first, end):
         try:
             yield _decode_delivered(record.value or b"")
         except msgspec.DecodeError:
-            continue
+            unreadable.add(record)
 
 
 def _earliest(first: Offsets, checkpoints: list[Offsets]) -> Offsets:

@@ -296,6 +296,22 @@ def test_the_newest_checkpoint_is_found_at_the_end_of_a_long_topic() -> None:
     assert {group: state.through for group, state in states.items()} == {"/often": 9999, "/rare": 3}
 
 
+def test_what_cannot_be_decoded_is_passed_over_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    broker = MemoryBroker({TOPICS.forwarder_state: 1, TOPICS.logs: 1}, Clock())
+    state = ForwarderState(group="/g", through=7, offsets={"0": 0}, written=7)
+    for value in (encode_state(state), b"not JSON", b"{}"):
+        broker.append(TOPICS.forwarder_state, b"/g", value, None)
+    broker.append(TOPICS.logs, b"k", b"neither", None)
+    reader = MemoryTopicReader(broker)
+    assert read_states(reader, TOPICS.forwarder_state, {"/g"})["/g"].through == 7
+    assert len(rebuild_seen(reader, TOPICS.logs, {"/g": 0}, [{0: 0}], lambda _: None)["/g"]) == 0
+    states, lines = caplog.messages
+    assert states.startswith(
+        f"2 records of {TOPICS.forwarder_state} cannot be decoded, the first at partition 0, offset 1:"
+    )
+    assert lines.startswith(f"1 records of {TOPICS.logs} cannot be decoded, the first at partition 0, offset 0:")
+
+
 def test_a_dead_forwarders_last_request_is_waited_for(bench: Bench) -> None:
     bench.service.put(*numbered(20))
     bench.polls(3)

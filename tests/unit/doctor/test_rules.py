@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearsight.doctor import connect, kafka, report, settings
+from clearsight.doctor import connect, kafka, kafka_kinds, report, settings
 from clearsight.doctor.finding import Away, Examination, Finding, exit_code
 from clearsight.doctor.finding import report as together
 from clearsight.doctor.names import quoted, shortened, size, table_name
@@ -67,7 +67,7 @@ def kafka_wanted(days: int = 30) -> kafka.Wanted:
 
 def test_topics_that_share_a_difference_share_a_finding() -> None:
     facts = {topic.name: kafka.TopicFacts(topic.partitions, 1, topic.config) for topic in kafka_wanted().topics}
-    found = Examination("kafka", kafka.CHECKS)
+    found = Examination("kafka", kafka_kinds.CHECKS)
     kafka.judge_topics(found, facts, kafka_wanted(days=60))
     ((_, finding),) = found.kinds
     assert finding.code == "kafka.topic-retention"
