@@ -17,6 +17,10 @@ from stream_processors.records import RawRecord
 
 FULL, ROOMY = 4_000, 1_000
 """Records of one partition that wait before it is paused, and before it is read again."""
+FULL_BYTES, ROOMY_BYTES = 4 * 1024 * 1024, 2 * 1024 * 1024
+"""The same by their size."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""A batch ends with the record that reaches this: landing it takes several times as much memory."""
 
 SLACK_MS = 500
 """How much later than a row its context may have been appended, and than that the log lines about it: the connector's
@@ -30,18 +34,62 @@ class _Lane:
     """A partition and its records that wait, each for `slack_ms` after it was appended. `next_offset` is to be read next,
     `appended_ms` is of the record before it."""
 
-    __slots__ = ("appended_ms", "next_offset", "place", "queue", "rank", "slack_ms")
+    __slots__ = ("appended_ms", "bytes", "next_offset", "place", "queue", "rank", "slack_ms")
 
     def __init__(self, place: Partition, rank: int, slack_ms: int, offset: int) -> None:
         self.place = place
         self.rank = rank
         self.slack_ms = slack_ms
         self.queue: deque[RawRecord] = deque()
+        self.bytes = 0
         self.next_offset = offset
         self.appended_ms = 0
 
+    def add(self, record: RawRecord) -> None:
+        self.queue.append(record)
+        self.bytes += record.size
+        self.next_offset = record.offset + 1
+        self.appended_ms = record.appended_ms
+
+    def pop(self) -> RawRecord:
+        record = self.queue.popleft()
+        self.bytes -= record.size
+        return record
+
+    @property
+    def full(self) -> bool:
+        return len(self.queue) >= FULL or self.bytes >= FULL_BYTES
+
+    @property
+    def roomy(self) -> bool:
+        return len(self.queue) <= ROOMY and self.bytes <= ROOMY_BYTES
+
     def head(self) -> tuple[int, int, Partition]:
         return self.queue[0].appended_ms + self.slack_ms, self.rank, self.place
+
+
+class _Taken:
+    """Records of a batch, and how much room it has left."""
+
+    def __init__(self, at_most: int, at_most_bytes: int) -> None:
+        self.records: list[RawRecord] = []
+        self._at_most = at_most
+        self._left_bytes = at_most_bytes
+
+    @property
+    def room(self) -> bool:
+        return len(self.records) < self._at_most and self._left_bytes > 0
+
+    def take(self, lane: _Lane, last_ms: int) -> None:
+        """A partition's records up to this append time, at least the first: it is the first of all."""
+        left = self._at_most - len(self.records)
+        while left > 0 and self._left_bytes > 0:
+            record = lane.pop()
+            self.records.append(record)
+            self._left_bytes -= record.size
+            left -= 1
+            if not lane.queue or lane.queue[0].appended_ms > last_ms:
+                return
 
 
 class InStep:
@@ -60,10 +108,7 @@ class InStep:
         self._lanes[place] = _Lane(place, rank, rank * self._slack_ms, offset)
 
     def add(self, record: RawRecord) -> None:
-        lane = self._lanes[record.topic, record.partition]
-        lane.queue.append(record)
-        lane.next_offset = record.offset + 1
-        lane.appended_ms = record.appended_ms
+        self._lanes[record.topic, record.partition].add(record)
 
     def drop(self, places: Iterable[Partition]) -> None:
         """Forget these partitions: they are another worker's, or are read from another offset."""
@@ -80,16 +125,16 @@ class InStep:
         limits = [_NEVER] * _RANKS if whatever else self._limits(end_of)
         heads = [lane.head() for lane in self._lanes.values() if lane.queue]
         heapify(heads)
-        taken: list[RawRecord] = []
-        while heads and len(taken) < at_most:
+        taken = _Taken(at_most, BATCH_BYTES)
+        while heads and taken.room:
             _, rank, place = heappop(heads)
             lane = self._lanes[place]
             if lane.queue[0].appended_ms > limits[rank]:
                 continue
-            _take_until(lane.queue, min(limits[rank], _last_ms(heads, lane)), at_most, taken)
+            taken.take(lane, min(limits[rank], _last_ms(heads, lane)))
             if lane.queue:
                 heappush(heads, lane.head())
-        return taken
+        return taken.records
 
     @property
     def waiting(self) -> bool:
@@ -97,8 +142,8 @@ class InStep:
 
     def pauses(self) -> tuple[set[Partition], set[Partition]]:
         """Partitions to pause now, and to read again now."""
-        full = {lane.place for lane in self._lanes.values() if len(lane.queue) >= FULL}
-        roomy = {place for place in self._paused if len(self._lanes[place].queue) <= ROOMY}
+        full = {lane.place for lane in self._lanes.values() if lane.full}
+        roomy = {place for place in self._paused if self._lanes[place].roomy}
         pause = full - self._paused
         self._paused = (self._paused | pause) - roomy
         return pause, roomy
@@ -121,10 +166,3 @@ def _last_ms(heads: list[tuple[int, int, Partition]], lane: _Lane) -> int:
         return _NEVER
     next_ms, *next_one = heads[0]
     return next_ms - lane.slack_ms - (0 if [lane.rank, lane.place] < next_one else 1)
-
-
-def _take_until(queue: deque[RawRecord], last_ms: int, at_most: int, taken: list[RawRecord]) -> None:
-    """At least the first: it is the first of all."""
-    taken.append(queue.popleft())
-    while queue and queue[0].appended_ms <= last_ms and len(taken) < at_most:
-        taken.append(queue.popleft())

@@ -19,5 +19,10 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.value or b"")
+
+    @property
     def at(self) -> Coordinates:
         return Coordinates(self.topic, self.partition, self.offset)

@@ -86,7 +86,8 @@ class Source:
         self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
 
     def poll(self) -> list[RawRecord]:
-        """Up to `batch_max_events` records of owned partitions, in step; [] after a quarter of a second without any.
+        """Up to `batch_max_events` records of owned partitions, or some megabytes of them, in step; [] after a quarter of a
+        second without any.
 
         Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
         """
@@ -291,7 +292,7 @@ def _options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
         "session.timeout.ms": worker.session_timeout_ms,
         "heartbeat.interval.ms": worker.session_timeout_ms // 5,
         "fetch.error.backoff.ms": 100,
-        "queued.max.messages.kbytes": 65_536,
+        "queued.max.messages.kbytes": 16_384,
         "logger": log,
     }
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.debezium import NAMES
 
-from stream_processors.in_step import FULL, SLACK_MS, InStep
+from stream_processors.in_step import BATCH_BYTES, FULL, FULL_BYTES, SLACK_MS, InStep
 from stream_processors.positions import Partition
 from stream_processors.records import RawRecord
 
@@ -126,3 +126,25 @@ def test_everything_is_taken_once_and_in_order_of_its_partition(
     ]
     for place, log in logs.items():
         assert [one for one in taken if Partition(one.topic, one.partition) == place] == log
+
+
+def test_a_partition_of_large_records_is_paused_by_their_size() -> None:
+    in_step = in_step_of((ROWS, 0))
+    large = b"x" * (FULL_BYTES // 4)
+    for offset in range(4):
+        assert in_step.pauses() == (set(), set())
+        in_step.add(RawRecord(ROWS, 0, offset, 0, None, large))
+    assert in_step.pauses() == ({Partition(ROWS, 0)}, set())
+    in_step.take(1, ends_of(rows=4), whatever=True)
+    assert in_step.pauses() == (set(), set())
+    in_step.take(1, ends_of(rows=4), whatever=True)
+    assert in_step.pauses() == (set(), {Partition(ROWS, 0)})
+
+
+def test_a_batch_of_large_records_ends_by_their_size() -> None:
+    in_step = in_step_of((ROWS, 0))
+    large = b"x" * (BATCH_BYTES // 2)
+    for offset in range(5):
+        in_step.add(RawRecord(ROWS, 0, offset, 0, None, large))
+    sizes = [len(in_step.take(10, ends_of(rows=5), whatever=True)) for _ in range(4)]
+    assert sizes == [2, 2, 1, 0]
