@@ -11,6 +11,7 @@ from kit.waiting import until
 from clearsight.doctor.connect import PARTITIONER
 from clearsight.doctor.finding import Report
 from clearsight.settings import Settings
+from connectors.debezium import origin
 from connectors.debezium.register import connector_config, register
 from stream_processors.connector_watch import ConnectorWatch
 from stream_processors.worker import connector
@@ -30,14 +31,14 @@ def no_connector(world: World) -> Report:
 @breaks("connect.failed")
 def failed(world: World) -> Report:
     """A second connector whose publication is not there; no worker knows of it."""
-    with failing(world) as settings:
+    with failing(world, "failing") as settings:
         return world.examine("connect", settings=settings)
 
 
 @breaks("connect.given-up")
 def given_up(world: World) -> Report:
     """By a worker that restarts nothing."""
-    with failing(world) as settings:
+    with failing(world, "lost") as settings:
         connect = settings.connect.model_copy(update={"restart_limit": 0})
         with closing(ConnectorWatch(connect, connector(settings))) as watch:
             watch.look()
@@ -45,11 +46,11 @@ def given_up(world: World) -> Report:
 
 
 @contextmanager
-def failing(world: World) -> Iterator[Settings]:
-    source = {"publication": "absent", "slot": "failing"}
-    settings = world.changed(connect={"connector_name": "failing"}, source=source)
-    place = f"{settings.connect.url}/connectors/failing"
-    httpx.put(f"{place}/config", json=connector_config(settings, settings.mapping)).raise_for_status()
+def failing(world: World, name: str) -> Iterator[Settings]:
+    settings = world.changed(connect={"connector_name": name}, source={"publication": "absent", "slot": name})
+    place = f"{settings.connect.url}/connectors/{name}"
+    config = connector_config(settings, settings.mapping) | origin.settings(origin.UNKNOWN)
+    httpx.put(f"{place}/config", json=config).raise_for_status()
     try:
         until(lambda: "FAILED" in httpx.get(f"{place}/status").text, "the task failed")
         yield settings
@@ -78,7 +79,7 @@ def _states(place: str) -> set[str]:
 @contextmanager
 def configured(world: World, **changes: str) -> Iterator[None]:
     """The connector with other settings."""
-    right = connector_config(world.settings, world.settings.mapping)
+    right = httpx.get(f"{world.settings.connect.url}/connectors/clearsight/config").raise_for_status().json()
     register(world.settings.connect, right | changes)
     try:
         yield
