@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_plus
@@ -20,6 +21,7 @@ from api.answers import json_response
 from api.callers import Caller
 from api.keyring import Keyring, Refused
 from api.limits import HeavyQuestions, TooBusy
+from api.metrics import ApiMetrics
 from clearsight.errors import ClearSightError
 
 KEY_PARAMETER = "api_key"
@@ -57,12 +59,19 @@ class Gate:
     """ASGI middleware. The caller is left in the scope, under CALLER."""
 
     def __init__(
-        self, app: ASGIApp, keyring: Keyring, heavy: HeavyQuestions, hosts: Iterable[str], https: bool = False
+        self,
+        app: ASGIApp,
+        keyring: Keyring,
+        heavy: HeavyQuestions,
+        metrics: ApiMetrics,
+        hosts: Iterable[str],
+        https: bool = False,
     ) -> None:
         """`hosts`: names by which a browser may reach an API without authentication; none: any."""
         self._app = app
         self._keyring = keyring
         self._heavy = heavy
+        self._metrics = metrics
         self._hosts = frozenset(hosts)
         self._https = https
 
@@ -74,7 +83,7 @@ class Gate:
         try:
             scope[CALLER] = await self._admit(scope, given)
             async with self._heavy.place(scope["path"].startswith(HEAVY_BELOW)):
-                await self._app(scope, receive, self._with_headers(scope, send))
+                await self._answer(scope, receive, send)
         except Refused as refused:
             await self._refuse(scope, receive, send, _refusal(refused, _wants_page(scope)))
         except TooBusy as busy:
@@ -83,6 +92,25 @@ class Gate:
         except _Away as away:
             problem = Problem("Unavailable", type_="unavailable", status=503, detail=str(away))
             await self._refuse(scope, receive, send, _answer(problem, {"Retry-After": str(RETRY_AFTER_S)}))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        began_s, status = time.perf_counter(), 499  # as it stays where the client goes before the answer begins
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        self._metrics.begun()
+        try:
+            await self._app(scope, receive, told)
+        finally:
+            self._metrics.answered(scope, status, time.perf_counter() - began_s)
 
     async def _admit(self, scope: Scope, given: str | None) -> Caller | None:
         path: str = scope["path"]
@@ -110,14 +138,6 @@ class Gate:
                 403, "authentication is off: only this machine itself may ask (set CLEARSIGHT_API__AUTH=keys)"
             )
 
-    def _with_headers(self, scope: Scope, send: Send) -> Send:
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._add_headers(MutableHeaders(scope=message), scope["path"])
-            await send(message)
-
-        return told
-
     def _add_headers(self, headers: MutableHeaders, path: str) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
@@ -137,7 +157,9 @@ class Gate:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        await response(scope, receive, self._with_headers(scope, send))
+        self._metrics.refused(response.status_code)
+        self._add_headers(response.headers, scope["path"])
+        await response(scope, receive, send)
 
 
 class _Away(Exception):

@@ -20,10 +20,11 @@ class WhileClientWaits:
             return
         request = await receive()
         gone = asyncio.create_task(_gone(receive))
-        answer = asyncio.ensure_future(self._app(scope, _Told(request, gone), send))
+        sent = _Sent(send)
+        answer = asyncio.ensure_future(self._app(scope, _Told(request, gone), sent))
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
+            if not sent.whole:
                 answer.cancel()
             await asyncio.wait((answer,))
         finally:
@@ -38,6 +39,19 @@ async def _gone(receive: Receive) -> Message:
         message = await receive()
         if message["type"] == "http.disconnect":
             return message
+
+
+class _Sent:
+    """What the application sends. After a whole answer the server says, too, that the client is gone."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.whole = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.whole = True
+        await self._send(message)
 
 
 class _Told:

@@ -14,7 +14,7 @@ from api.documents import DocumentedApi
 from api.gate import Gate
 from api.gone import WhileClientWaits
 from api.limits import HeavyQuestions
-from api.routers import correlation, health, period, run, scenario, stream, user
+from api.routers import correlation, health, metrics, period, run, scenario, stream, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -36,7 +36,7 @@ def create_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     api.state.service = service
-    for part in (scenario, run, user, correlation, period, stream, health):
+    for part in (scenario, run, user, correlation, period, stream, health, metrics):
         api.include_router(part.router)
     problems.install(api)
     api.add_middleware(WhileClientWaits, below="/rca/")
@@ -52,6 +52,7 @@ def _guard(api: FastAPI, service: Service) -> None:
         Gate,
         keyring=service.keyring,
         heavy=HeavyQuestions(settings.heavy_questions),
+        metrics=service.metrics,
         hosts=() if settings.allow_unauthenticated else settings.own_names,
         https=settings.link_base.startswith("https://"),
     )

@@ -14,6 +14,7 @@ from api.cursors import Cursors, cursors_of
 from api.database import pooled_engine, question
 from api.gate import CALLER
 from api.keyring import Everybody, Keyring, StoredKeys
+from api.metrics import ApiMetrics
 from clearsight.mapping import Mapping
 from clearsight.settings import Settings
 
@@ -25,6 +26,7 @@ class Service:
         self.keyring: Keyring = (
             StoredKeys(self.engine, settings.api.key_cache_s) if settings.api.auth == "keys" else Everybody()
         )
+        self.metrics = ApiMetrics()
         self.cursors: Cursors = cursors_of(settings)
         self.mapping: Mapping = settings.mapping
         self.groups: tuple[str, ...] = settings.cloudwatch.groups

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.known import scenario_key
-from api.queries.timeline import CHANGES, OrderKey, TrailFilter, keys_of, order_key
+from api.queries.timeline import CHANGES, OrderKey, TrailFilter, keys_of, order_key, parameters
 from clearsight.actions import input_value
 from clearsight.confidence import Confidence, confidence
 from clearsight.mapping import InputTable, Mapping
@@ -63,11 +63,11 @@ async def input_changes(
     key = await scenario_key(connection, scenario_id)
     if mapping.input is None:
         return InputChanges([], None)
-    keys = await keys_of(connection, filters)
-    statement = _statement(key, mapping.input, wanted).where(*CHANGES.narrowed(filters, keys))
+    given = parameters(filters, await keys_of(connection, filters))
+    statement = _statement(key, mapping.input, wanted).where(*CHANGES.narrowed(filters))
     if after is not None:
         statement = statement.where(CHANGES.after(after))
-    rows = (await connection.execute(statement.order_by(*CHANGES.order).limit(limit + 1))).all()
+    rows = (await connection.execute(statement.order_by(*CHANGES.order).limit(limit + 1), given)).all()
     shown = [_input_change(row, mapping.input) for row in rows[:limit]]
     return InputChanges(
         items=[each for each in shown if each.old != each.new],

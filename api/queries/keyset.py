@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Tuple, and_, literal, tuple_
+from sqlalchemy import ColumnElement, Tuple, and_, bindparam, literal, tuple_
 
 
 def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
     """Rows that follow the key in ascending order. The first condition is implied, and is what an index on time can use."""
     return and_(columns[0] >= key[0], tuple_(*columns) > _bound(columns, key))
+
+
+def after_named(columns: Sequence[ColumnElement[Any]], names: Sequence[str]) -> ColumnElement[bool]:
+    """As `after`, with the key in parameters of these names."""
+    bound = [bindparam(name, type_=column.type) for name, column in zip(names, columns, strict=True)]
+    return and_(columns[0] >= bound[0], tuple_(*columns) > tuple_(*bound))
 
 
 def before(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:

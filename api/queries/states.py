@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.known import scenario_key
-from api.queries.timeline import STATES, OrderKey, TrailFilter, keys_of, order_key
+from api.queries.timeline import STATES, OrderKey, TrailFilter, keys_of, order_key, parameters
 from clearsight.confidence import Confidence, confidence
 from clearsight.states import CurrentState, TimeInState, current_state, time_in_states
 from sql.models import dim_user, fact_scenario_state_change
@@ -53,11 +53,11 @@ async def state_changes(
 ) -> StateChanges:
     """Transitions oldest first. Raises Unknown."""
     key = await scenario_key(connection, scenario_id)
-    keys = await keys_of(connection, filters)
-    statement = _statement(key).where(*STATES.narrowed(filters, keys)).order_by(*STATES.order).limit(limit + 1)
+    given = parameters(filters, await keys_of(connection, filters))
+    statement = _statement(key).where(*STATES.narrowed(filters)).order_by(*STATES.order).limit(limit + 1)
     if after is not None:
         statement = statement.where(STATES.after(after))
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(statement, given)).all()
     transitions, end = await _transitions(connection, key, filters)
     return StateChanges(
         items=[_state_change(row) for row in rows[:limit]],

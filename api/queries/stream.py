@@ -24,6 +24,7 @@ from api.queries.timeline import (
     TrailEvent,
     TrailFilter,
     keys_of,
+    parameters,
     trail_event,
 )
 from clearsight.identity import id_range
@@ -111,13 +112,13 @@ async def arrived(
     spans = [span for place in sorted(within.end) if (span := await _span(connection, place, within)) is not None]
     if not spans:
         return Arrived([], False)
-    keys = await keys_of(connection, filters)
+    given = parameters(filters, await keys_of(connection, filters))
     selects = [
-        _page(branch, branch.events(filters, keys).where(condition), after, limit)
+        _page(branch, branch.events(filters).where(condition), after, limit)
         for branch, condition in _conditions(spans, scenario_key)
         if branch.may_match(filters)
     ]
-    rows = await _named(connection, selects, limit) if selects else []
+    rows = await _named(connection, selects, given, limit) if selects else []
     return Arrived([trail_event(row) for row in rows[:limit]], len(rows) > limit)
 
 
@@ -216,7 +217,9 @@ def _ids(column: ColumnElement[Any], times: tuple[datetime, datetime]) -> Column
     return and_(column >= first, column <= last)
 
 
-async def _named(connection: AsyncConnection, selects: Sequence[Select[Any]], limit: int) -> Sequence[Row[Any]]:
+async def _named(
+    connection: AsyncConnection, selects: Sequence[Select[Any]], given: dict[str, Any], limit: int
+) -> Sequence[Row[Any]]:
     every = union_all(*(select(each.subquery()) for each in selects)).subquery("every")
     statement = (
         select(
@@ -232,4 +235,4 @@ async def _named(connection: AsyncConnection, selects: Sequence[Select[Any]], li
         .order_by(every.c.occurred_at, every.c.event_id)
         .limit(limit + 1)
     )
-    return (await connection.execute(statement)).all()
+    return (await connection.execute(statement, given)).all()

@@ -7,17 +7,20 @@ branches, so a page of it sorts the whole scenario.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
     Table,
     Text,
+    bindparam,
     case,
     cast,
     false,
@@ -29,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from api.queries import keyset
 from api.queries.known import correlation_key_of, user_keys
@@ -118,9 +122,9 @@ class Branch:
         names = ORDER if "lsn" in self.fact.c else ("occurred_at", "event_id")
         return tuple(self.fact.c[name] for name in names)
 
-    def events(self, filters: TrailFilter, keys: Keys) -> Select[Any]:
-        """Unordered; add what they belong to."""
-        return select(*self.columns).where(*self.conditions, *self.narrowed(filters, keys))
+    def events(self, filters: TrailFilter) -> Select[Any]:
+        """Unordered; add what they belong to, and `parameters`."""
+        return select(*self.columns).where(*self.conditions, *self.narrowed(filters))
 
     def may_match(self, filters: TrailFilter) -> bool:
         """False where the filter leaves nothing of this kind."""
@@ -134,6 +138,10 @@ class Branch:
         """Later in the order of the timeline than this event."""
         return keyset.after(self._key(), key)
 
+    def later(self) -> ColumnElement[bool]:
+        """As `after`, of the key in `parameters`."""
+        return keyset.after_named(self._key(), [f"after_{name}" for name in ORDER])
+
     def before(self, key: OrderKey) -> ColumnElement[bool]:
         """Earlier in the order of the timeline than this event."""
         return keyset.before(self._key(), key)
@@ -141,25 +149,71 @@ class Branch:
     def _key(self) -> list[ColumnElement[Any]]:
         return [self.fact.c[name] if name in self.fact.c else literal(0, BigInteger) for name in ORDER]
 
-    def narrowed(self, filters: TrailFilter, keys: Keys) -> list[ColumnElement[bool]]:
+    def narrowed(self, filters: TrailFilter) -> list[ColumnElement[bool]]:
+        """Conditions with the names of `parameters`: the same text for all filters of one shape."""
         fact, found = self.fact.c, []
         if filters.since is not None:
-            found.append(fact.occurred_at >= filters.since)
+            found.append(fact.occurred_at >= _named("since", fact.occurred_at.type))
         if filters.until is not None:
-            found.append(fact.occurred_at < filters.until)
-        if filters.types and self.kind not in filters.types:
-            found.append(self.event_type.in_(filters.types))
+            found.append(fact.occurred_at < _named("until", fact.occurred_at.type))
+        if filters.types:
+            found.append(or_(_one_of(literal(self.kind, Text), "types"), _one_of(self.event_type, "types")))
         if filters.levels:
-            found.append(fact.level.in_(filters.levels) if self.kind == "log" else false())
+            found.append(_one_of(fact.level, "levels") if self.kind == "log" else false())
         if filters.categories:
-            found.append(fact.category.in_(filters.categories) if self.kind == "log" else false())
-        if keys.users is not None:
-            found.append(fact.user_key.in_(keys.users))
-        if keys.correlation is not None:
-            found.append(fact.correlation_key == keys.correlation)
+            found.append(_one_of(fact.category, "categories") if self.kind == "log" else false())
+        if filters.users:
+            found.append(_one_of(fact.user_key, "users"))
+        if filters.correlation_id is not None:
+            found.append(fact.correlation_key == _named("correlation", BigInteger()))
         if filters.q is not None:
-            found.append(or_(*(column.icontains(filters.q, autoescape=True) for column in self.searched)))
+            found.append(or_(*(column.ilike(_named("q", Text()), escape="/") for column in self.searched)))
         return found
+
+
+def parameters(filters: TrailFilter, keys: Keys, after: OrderKey | None = None) -> dict[str, Any]:
+    """The values of what `narrowed` and `after` name."""
+    found = {
+        "since": filters.since,
+        "until": filters.until,
+        "types": list(filters.types),
+        "levels": list(filters.levels),
+        "categories": list(filters.categories),
+        "users": keys.users,
+        "correlation": keys.correlation,
+        "q": None if filters.q is None else f"%{_escaped(filters.q)}%",
+    }
+    return found | ({f"after_{name}": value for name, value in zip(ORDER, after, strict=True)} if after else {})
+
+
+def shape(filters: TrailFilter) -> TrailFilter:
+    """Equal for filters that make the same text."""
+    return TrailFilter(
+        since=filters.since and _ANY_TIME,
+        until=filters.until and _ANY_TIME,
+        types=filters.types and ("",),
+        levels=filters.levels and ("",),
+        categories=filters.categories and ("",),
+        users=filters.users and ("",),
+        correlation_id=filters.correlation_id and "any",
+        q=filters.q and "any",
+    )
+
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _named(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    return bindparam(name, type_=kind)
+
+
+def _one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column == func.any(_named(name, ARRAY(column.type)))
+
+
+def _escaped(text: str) -> str:
+    """For LIKE … ESCAPE '/'."""
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
 
 
 def _columns(fact: Table, kind: str, **more: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:

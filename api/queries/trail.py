@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     DateTime,
     Select,
     Text,
+    bindparam,
     exists,
     func,
     literal,
@@ -26,17 +29,19 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.known import scenario_key
+from api.queries.prepared import Prepared, prepared
 from api.queries.timeline import (
     BRANCHES,
     LOGS,
     ORDER,
     Branch,
-    Keys,
     OrderKey,
     TrailEvent,
     TrailFilter,
     keys_of,
     order_key,
+    parameters,
+    shape,
     trail_event,
 )
 from sql.models import correlation_touch, dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
@@ -63,36 +68,33 @@ async def trail(
     read already, is on no later page; `coverage` says up to when that cannot happen any more.
     """
     key = await scenario_key(connection, scenario_id)
-    keys = await keys_of(connection, filters)
-    branches = [branch for branch in BRANCHES if branch.may_match(filters)]
-    if not branches:
+    kinds = tuple(branch.kind for branch in BRANCHES if branch.may_match(filters))
+    if not kinds:
         return TrailPage([], None)
-    rows = (await connection.execute(_statement(key, scenario_id, branches, filters, keys, limit, after))).all()
+    given = parameters(filters, await keys_of(connection, filters), after)
+    given |= {"scenario": key, "scenario_id": scenario_id, "most": limit + 1, "last": limit}
+    rows = await _statement(kinds, shape(filters), after is not None).rows(connection, given)
     shown = rows[:limit]
     return TrailPage([trail_event(row) for row in shown], order_key(shown[-1]) if len(rows) > limit else None)
 
 
-def _statement(
-    key: int,
-    scenario_id: str,
-    branches: list[Branch],
-    filters: TrailFilter,
-    keys: Keys,
-    limit: int,
-    after: OrderKey | None,
-) -> Select[Any]:
-    own = _merged(
-        [_page(branch, branch.fact.c.scenario_key == key, filters, keys, limit, after) for branch in branches], limit
-    ).cte("own")
+_SCENARIO, _MOST = bindparam("scenario", type_=BigInteger), bindparam("most", type_=BigInteger)
+
+
+@lru_cache(maxsize=512)
+def _statement(kinds: tuple[str, ...], filters: TrailFilter, later: bool) -> Prepared:
+    branches = [branch for branch in BRANCHES if branch.kind in kinds]
+    own = _merged([_page(branch, branch.fact.c.scenario_key == _SCENARIO, filters, later) for branch in branches]).cte(
+        "own"
+    )
     parts: list[Select[Any]] = [select(own)]
     if LOGS in branches:
-        shared = _page(LOGS, _shared(key, own, limit), filters, keys, limit, after)
-        parts.append(select(shared.subquery("shared")))
-    page = _merged(parts, limit).subquery("page")
-    return (
+        parts.append(select(_page(LOGS, _shared(own), filters, later).subquery("shared")))
+    page = _merged(parts).subquery("page")
+    return prepared(
         select(
             page,
-            literal(scenario_id, Text).label("scenario_id"),
+            bindparam("scenario_id", type_=Text).label("scenario_id"),
             dim_user.c.user_id,
             dim_user.c.name.label("user_name"),
             dim_run.c.run_id,
@@ -103,33 +105,31 @@ def _statement(
     )
 
 
-def _page(
-    branch: Branch,
-    belongs: ColumnElement[bool],
-    filters: TrailFilter,
-    keys: Keys,
-    limit: int,
-    after: OrderKey | None,
-) -> Select[Any]:
-    statement = branch.events(filters, keys).where(belongs).order_by(*branch.order).limit(limit + 1)
-    return statement if after is None else statement.where(branch.after(after))
+def _page(branch: Branch, belongs: ColumnElement[bool], filters: TrailFilter, later: bool) -> Select[Any]:
+    statement = branch.events(filters).where(belongs).order_by(*branch.order).limit(_MOST)
+    return statement.where(branch.later()) if later else statement
 
 
-def _merged(parts: list[Select[Any]], limit: int) -> Select[Any]:
+def _merged(parts: list[Select[Any]]) -> Select[Any]:
     every = union_all(*(select(part.subquery()) for part in parts)).subquery("every")
-    return select(every).order_by(*(every.c[name] for name in ORDER)).limit(limit + 1)
+    return select(every).order_by(*(every.c[name] for name in ORDER)).limit(_MOST)
 
 
-def _shared(key: int, own: CTE, limit: int) -> ColumnElement[bool]:
+def _shared(own: CTE) -> ColumnElement[bool]:
     """Lines whose correlation id touched several scenarios, this one among them, up to the end of the page."""
     touched = exists().where(
         correlation_touch.c.correlation_key == _LOG.correlation_key,
         correlation_touch.c.kind == "scenario",
-        correlation_touch.c.key == key,
+        correlation_touch.c.key == _SCENARIO,
     )
-    page_end = select(own.c.occurred_at).order_by(*(own.c[name] for name in ORDER)).offset(limit).limit(1)
-    until = func.coalesce(page_end.scalar_subquery(), _last_event(key) + SHARED_WITHIN)
-    since = select(dim_scenario.c.first_seen_at - SHARED_WITHIN).where(dim_scenario.c.scenario_key == key)
+    page_end = (
+        select(own.c.occurred_at)
+        .order_by(*(own.c[name] for name in ORDER))
+        .offset(bindparam("last", type_=BigInteger))
+        .limit(1)
+    )
+    until = func.coalesce(page_end.scalar_subquery(), _last_event() + SHARED_WITHIN)
+    since = select(dim_scenario.c.first_seen_at - SHARED_WITHIN).where(dim_scenario.c.scenario_key == _SCENARIO)
     return (
         (_LOG.link == literal_column("'shared'", Text))
         & _LOG.scenario_key.is_(None)
@@ -139,11 +139,11 @@ def _shared(key: int, own: CTE, limit: int) -> ColumnElement[bool]:
     )
 
 
-def _last_event(key: int) -> ColumnElement[datetime]:
+def _last_event() -> ColumnElement[datetime]:
     """Of the scenario's own changes and lines; where it has none, there is no end."""
     newest = [
         select(fact.c.occurred_at)
-        .where(fact.c.scenario_key == key)
+        .where(fact.c.scenario_key == _SCENARIO)
         .order_by(fact.c.occurred_at.desc())
         .limit(1)
         .scalar_subquery()

@@ -50,3 +50,21 @@ def test_the_query_of_a_client_that_is_gone_is_cancelled(server: Server, story: 
         assert until(watcher, 0), "the query goes on although nobody waits for it"
         locker.rollback()
         assert httpx.get(f"{url}{path}", timeout=10).status_code == 200
+
+
+def test_an_answered_question_leaves_its_connection_open(server: Server, story: Any) -> None:
+    settings = Settings(
+        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
+        api=ApiSettings(pool_size=1),
+    )
+    sessions = "SELECT pid, backend_start FROM pg_stat_activity WHERE usename = 'clearsight_api' ORDER BY 1"
+    with (
+        serving(settings) as url,
+        psycopg.connect(server.dsn("postgres", "clearsight"), autocommit=True) as watcher,
+        httpx.Client(base_url=url) as client,
+    ):
+        seen = set()
+        for _ in range(10):
+            assert client.get(f"/rca/scenario/{story.scenario_id}/audit-trail").status_code == 200
+            seen |= set(watcher.execute(sessions).fetchall())
+        assert len(seen) == 1
