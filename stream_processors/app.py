@@ -21,6 +21,7 @@ from faust.app.base import BootStrategy
 from clearsight.settings import Settings, load_settings
 from stream_processors.batch import Batch
 from stream_processors.connector_watch import EVERY_S, ConnectorWatch
+from stream_processors.metrics import PipelineCollector, WorkerMetrics, serve
 from stream_processors.worker import Worker, connector
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ def create_app(settings: Settings) -> AuditApp:
     """The app of one worker process. Raises Unavailable where what it needs is not there to begin with."""
     _collect_rarely()
     _hand_over_quickly()
-    worker = Worker(settings)
+    metrics = WorkerMetrics()
+    worker = Worker(settings, meter=metrics)
     worker.check()
     app = AuditApp(
         "clearsight",
@@ -102,15 +104,19 @@ def create_app(settings: Settings) -> AuditApp:
         """Reads and decodes the next batch while the one before lands."""
 
         def __post_init__(self) -> None:
+            self.stop_metrics = _nothing
             self.pumped = asyncio.Event()
             self.pumped.set()
 
         async def on_start(self) -> None:
             app.flow_control.resume()  # else a put on the channel waits for ever
+            behind = PipelineCollector(connector(settings), worker.source.end_offsets, settings)
+            self.stop_metrics = serve(metrics, behind, settings.worker)
             await asyncio.get_running_loop().run_in_executor(reading, worker.source.open)
 
         async def on_stop(self) -> None:
             loop = asyncio.get_running_loop()
+            self.stop_metrics()
             await asyncio.wait_for(self.pumped.wait(), STOP_LIMIT_S)
             for pool in (landing, timing, watching):
                 await loop.run_in_executor(pool, _nothing)  # each has one thread: this waits for what it is doing

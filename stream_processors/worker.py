@@ -26,6 +26,7 @@ from stream_processors.batch import Batch, Span, assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating, refuses_value
 from stream_processors.land import Landed, Landing
+from stream_processors.metrics import Meter, Unmetered
 from stream_processors.positions import UNPUBLISHED_BATCHES, Ownership
 from stream_processors.publish import Publisher
 from stream_processors.records import RawRecord
@@ -42,8 +43,14 @@ class Worker:
     What has landed is published and committed by a thread of its own, in order, while the next batch lands.
     """
 
-    def __init__(self, settings: Settings, connect: Callable[[], Connection[Any]] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[], Connection[Any]] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         """`connect` opens connections to the reporting database; as it is, those of `connector`."""
+        self._meter = meter or Unmetered()
         names = TopicNames(settings.kafka.topic_prefix)
         self._settings = settings
         self._names = names
@@ -79,7 +86,8 @@ class Worker:
         return self.decoded(self.source.poll())
 
     def decoded(self, records: list[RawRecord]) -> Batch:
-        return assemble(records, self._decode)
+        with self._meter.step("decode"):
+            return assemble(records, self._decode)
 
     def land(self, batch: Batch) -> None:
         """Land a batch of which `source.landing` was told; what it landed is published and committed afterwards.
@@ -130,7 +138,10 @@ class Worker:
                 with attempt:
                     if attempt.num > 1:
                         log.warning("the reporting database is away; trying the batch again (attempt %d)", attempt.num)
-                    return self._landing.land(batch)
+                    with self._meter.step("land"):
+                        landed = self._landing.land(batch)
+                    self._meter.landed(len(landed.changes), len(landed.logs), len(landed.again), len(batch.letters))
+                    return landed
         except psycopg.Error as error:
             if not away(error):
                 raise
@@ -149,7 +160,7 @@ class Worker:
             if self._broken is not None:
                 raise self._broken
             for attempt in self._while_away():
-                with attempt:
+                with attempt, self._meter.step("publish"):
                     connection = self._publishing = _usable(self._publishing, self._connect)
                     for _, landed in done:
                         self._publisher.landed(connection, landed)

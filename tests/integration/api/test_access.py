@@ -55,6 +55,7 @@ FILTERED = {
 }
 """Questions over many: they show what the caller may see."""
 ASKED_WITH = {"/rca/logs": "?level=ERROR"}
+WITH_ITS_SCOPE = {"/metrics"}
 ELSEWHERE = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 """What every key opens."""
 ADMITTED = ("viewer_of_another", "viewer_of_own", "analyst", "admin")
@@ -171,7 +172,7 @@ def _ids(server: Server) -> dict[str, str]:
 
 
 def test_every_route_has_a_row(world: World) -> None:
-    assert world.routes == OPEN | set(BY_ID) | set(FILTERED) | ELSEWHERE
+    assert world.routes == OPEN | set(BY_ID) | set(FILTERED) | ELSEWHERE | WITH_ITS_SCOPE
 
 
 def _asked(world: World) -> list[tuple[str, str | None]]:
@@ -181,7 +182,7 @@ def _asked(world: World) -> list[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("who", REFUSED)
 def test_without_a_valid_key_nothing_is_told(world: World, who: str) -> None:
-    asked = [world.path(*each) for each in _asked(world)] + sorted(ELSEWHERE & world.routes) + ["/", "/nothing/here"]
+    asked = [world.path(*each) for each in _asked(world)] + sorted(ELSEWHERE | WITH_ITS_SCOPE) + ["/", "/nothing/here"]
     for path in asked:
         answer = world.ask(path, world.keys.get(who))
         assert answer.status_code == 401, path
@@ -302,6 +303,21 @@ def test_a_key_without_the_scope_is_refused(world: World, server: Server) -> Non
     refused = world.ask(f"/rca/run/{world.ids['run']}/diagnostics", key.text)
     assert refused.status_code == 403
     assert "scope rca" in refused.json()["detail"]
+
+
+def test_metrics_are_for_keys_with_their_scope(world: World, server: Server) -> None:
+    for who in ADMITTED:
+        assert world.ask("/metrics", world.keys[who]).status_code == 403
+    key = new_key()
+    with keys.key_table(server.dsn("clearsight_owner", "clearsight")) as connection:
+        keys.add(connection, key, "viewer", "u-nobody", ["metrics"], None, "test", None)
+    world.ask(f"/rca/run/{world.ids['run']}/why", world.keys["analyst"])
+    told = world.ask("/metrics", key.text)
+    assert told.status_code == 200
+    assert 'clearsight_api_request_seconds_count{route="/rca/run/{id:path}/why",status="200"}' in told.text
+    assert 'clearsight_api_refused_total{status="403"}' in told.text
+    assert "clearsight_database_up 1.0" in told.text
+    assert not [secret for secret in world.ids.values() if secret in told.text]
 
 
 def test_browsers_are_told_what_not_to_do(world: World) -> None:
