@@ -13,7 +13,9 @@ from stream_processors.hidden import events_after, is_of_logs
 from stream_processors.positions import Partition
 
 _UNBOUNDED = """
-SELECT gap_id, topic, kafka_partition, from_offset, after_batch, detected_at FROM rpt.gap
+SELECT gap_id, topic, kafka_partition, from_offset, after_batch, detected_at,
+       CASE WHEN detected_at < now() - interval '1 minute' THEN detected_at END
+FROM rpt.gap
 WHERE events_before IS NULL AND after_batch IS NOT NULL
 """
 
@@ -40,10 +42,11 @@ def bound(connection: Connection[Any], names: TopicNames) -> None:
     """Give gaps that have none yet the times between which their events lie.
 
     The connector writes in commit order, also what it sends again: what a gap hides of changes lies between the last batch
-    before it and the first one after. Log lines come in no order; they were written before the gap was found.
+    before it and the first one after. Log lines come in no order. All of it was written before the gap was found, and where
+    nothing comes after it for a while, that is what is known.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        for gap_id, topic, number, from_offset, after_batch, detected_at in cursor.execute(_UNBOUNDED).fetchall():
+        for gap_id, topic, number, from_offset, after_batch, detected_at, quiet in cursor.execute(_UNBOUNDED).fetchall():
             place = Partition(topic, number)
             # offsets of a recreated topic mean nothing to the watermarks before it
             marks = events_after(cursor, names, {place: from_offset}) if from_offset else {}
@@ -51,8 +54,8 @@ def bound(connection: Connection[Any], names: TopicNames) -> None:
             before = detected_at
             if not is_of_logs(topic, names):
                 after = after or _time(cursor, _LAST_BEFORE, (topic, number, after_batch))
-                before = _time(cursor, _FIRST_AFTER, (topic, number, after_batch))
-            cursor.execute(_BOUND, (after, before, gap_id))
+                before = _time(cursor, _FIRST_AFTER, (topic, number, after_batch)) or quiet
+            cursor.execute(_BOUND, (after, before and min(before, detected_at), gap_id))
 
 
 def acknowledge(connection: Connection[Any], gap_ids: Sequence[int], by: str, because: str) -> set[int]:

@@ -12,6 +12,7 @@ from statistics import median
 
 from bench import figures
 from bench.ground import arguments, console, phase, run
+from chaos.faults import named
 from chaos.ordeal import Hit, Outcome, Plan, undergo
 from rich.table import Table
 
@@ -60,10 +61,14 @@ def _plan() -> Plan:
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--rate", type=float, default=10.0, help="commits a second")
     parser.add_argument("--minutes", type=float, default=60.0, help="for all faults together; longer is a failure")
+    parser.add_argument("--only", default="", help="only faults whose name has this in it")
     given = parser.parse_args()
     if given.faults < 1 or given.rate <= 0 or given.minutes <= 0:
         parser.error("--faults, --rate and --minutes are more than 0")
-    return Plan(given.faults, given.seed, given.rate, given.minutes * 60, given.home)
+    kinds = named(given.only)
+    if not kinds:
+        parser.error(f"--only: no fault's name has {given.only!r} in it")
+    return Plan(given.faults, given.seed, given.rate, given.minutes * 60, given.home, kinds, given.only)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from bench.ground import Ground
-from chaos.verdict import Facts, Ledger
+from chaos.verdict import Facts, GapRow, Ledger
 from confluent_kafka import Consumer, TopicPartition
 
 from clearsight.demo.truth import XID_MASK, Change, Mark, Truth
@@ -23,7 +24,8 @@ AUDIT_LIMIT_S = 60.0
 # The triggers write in the order of statements. In which order transactions were committed only the log of the database
 # tells exactly: commit times may run against it by a millisecond.
 _COMMITS = """
-SELECT split_part(data, ' ', 2)::bigint FROM pg_logical_slot_get_changes(%s, NULL, NULL, 'skip-empty-xacts', '1')
+SELECT split_part(data, ' ', 2)::bigint, substring(data FROM '\\(at (.*)\\)')::timestamptz
+FROM pg_logical_slot_get_changes(%s, NULL, NULL, 'skip-empty-xacts', '1', 'include-timestamp', '1')
 WITH ORDINALITY AS decoded(lsn, xid, data, place) WHERE data LIKE 'COMMIT %%' ORDER BY place
 """
 _CHANGES = "SELECT txid, table_name, op::text, row_key FROM truth.change WHERE seq > %s ORDER BY seq"
@@ -37,6 +39,9 @@ _TIMELINES = f"""
 SELECT s.scenario_id, f.tx_id, f.table_schema || '.' || f.table_name, f.op::text, f.row_key
 FROM rpt.fact_row_change f JOIN rpt.dim_scenario s USING (scenario_key)
 WHERE f.tx_id >= %s ORDER BY f.occurred_at, {_POSITION}
+"""
+_GAPS = """
+SELECT topic, reason, detected_at, events_after, events_before, from_offset IS NOT NULL FROM rpt.gap ORDER BY gap_id
 """
 _REVISIONS = """
 SELECT event_id::text, revision FROM rpt.fact_row_change UNION ALL
@@ -83,16 +88,17 @@ class Evidence:
     def ledger(self) -> Ledger:
         """Ends the slot's use. Raises LandingError where the two ledgers do not agree."""
         with self._source() as connection:
-            commits = [int(txid) for (txid,) in connection.execute(_COMMITS, [SLOT])]
+            committed_at: dict[int, datetime] = dict(connection.execute(_COMMITS, [SLOT]).fetchall())
             rows = connection.execute(_CHANGES, [self.since.seq]).fetchall()
             connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
         changes = [Change(txid & XID_MASK, table, op, key) for txid, table, op, key in rows]
-        rank = {txid: place for place, txid in enumerate(commits)}
+        rank = {txid: place for place, txid in enumerate(committed_at)}
         if unknown := {change.txid for change in changes} - rank.keys():
             raise LandingError(
                 f"{len(unknown)} transactions of the ledger are not in the database's log", "run it again"
             )
-        return Ledger(sorted(changes, key=lambda change: rank[change.txid]), self._truth.log_lines(self.since))
+        in_order = sorted(changes, key=lambda change: rank[change.txid])
+        return Ledger(in_order, self._truth.log_lines(self.since), committed_at)
 
     def facts(self) -> Facts:
         """What landed, and what of it was published."""
@@ -104,7 +110,7 @@ class Evidence:
             lines = connection.execute(
                 "SELECT cloudwatch_id, count(*) FROM rpt.fact_cloudwatch_log GROUP BY 1"
             ).fetchall()
-            gaps = [f"{place}: {reason}" for place, reason in connection.execute("SELECT topic, reason FROM rpt.gap")]
+            gaps = [GapRow(*row) for row in connection.execute(_GAPS)]
             revisions = dict(connection.execute(_REVISIONS).fetchall())
         return Facts(landed, timelines, Counter(dict(lines)), gaps, revisions, self._published())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -13,36 +13,18 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
-from bench.ground import Ground
-from chaos.crew import Crew
+from chaos.losses import LOSSES
+from chaos.scene import CREW_LIMIT, SESSION_TIMEOUT_S, WORKERS, Fault, Scene, Strike, terminate
 from psycopg import sql
 
 from clearsight.errors import StackError
 from clearsight.stack.state import REPORT_DATABASE, SOURCE_DATABASE
 
-SESSION_TIMEOUT_S = 6.0
-"""The shortest that Kafka allows: a frozen worker is replaced after it."""
-
-WORKERS = "application_name = 'clearsight-worker'"
-CREW_LIMIT = 2
 BROKER_FROZEN_S = 8.0
+CONFIRMED_LIMIT_S = 3.0
 
 
-@dataclass(frozen=True)
-class Scene:
-    ground: Ground
-    crew: Crew
-
-
-@dataclass(frozen=True)
-class Fault:
-    name: str
-    target: str
-    """Two faults on one target do not overlap."""
-    strike: Callable[[Scene, Random], None]
-
-
-def _kill(part: str, how: signal.Signals = signal.SIGKILL) -> Callable[[Scene, Random], None]:
+def _kill(part: str, how: signal.Signals = signal.SIGKILL) -> Strike:
     def strike(scene: Scene, random: Random) -> None:
         process = scene.ground.process(part)
         process.send_signal(how)
@@ -81,6 +63,22 @@ def _change_crew(scene: Scene, random: Random) -> None:
         scene.crew.dismiss(random.choice([signal.SIGTERM, signal.SIGKILL]))
 
 
+def _kill_connect(scene: Scene, random: Random) -> None:
+    """Just before it commits the offsets of what it has sent: the slot was told the last time about a second ago."""
+    slot = scene.ground.settings.source.slot
+    with suppress(psycopg.OperationalError), scene.ground.administrator(SOURCE_DATABASE) as connection:
+        before, give_up_s = _confirmed(connection, slot), time.monotonic() + CONFIRMED_LIMIT_S
+        while _confirmed(connection, slot) == before and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+    time.sleep(random.uniform(0.6, 0.9))
+    _kill("connect")(scene, random)
+
+
+def _confirmed(connection: psycopg.Connection[Any], slot: str) -> Any:
+    query = "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s"
+    return connection.execute(query, [slot]).fetchone()
+
+
 def _restart_connector(scene: Scene, random: Random) -> None:
     connect = scene.ground.settings.connect
     url = f"{connect.url}/connectors/{connect.connector_name}/restart"
@@ -88,20 +86,14 @@ def _restart_connector(scene: Scene, random: Random) -> None:
         httpx.post(url, params={"includeTasks": True, "onlyFailed": False}, timeout=10.0, trust_env=False)
 
 
-def _cut(database: str, who: str) -> Callable[[Scene, Random], None]:
+def _cut(database: str, who: str) -> Strike:
     """End sessions in the middle of whatever they do."""
 
     def strike(scene: Scene, random: Random) -> None:
         with suppress(psycopg.OperationalError), scene.ground.administrator(database) as connection:
-            _terminate(connection, who)
+            terminate(connection, who)
 
     return strike
-
-
-def _terminate(connection: psycopg.Connection[Any], who: str) -> None:
-    connection.execute(
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {who}".encode()
-    )
 
 
 def _forbid_writing(scene: Scene, random: Random) -> None:
@@ -110,11 +102,11 @@ def _forbid_writing(scene: Scene, random: Random) -> None:
     with scene.ground.administrator(REPORT_DATABASE) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
         try:
-            _terminate(connection, WORKERS)
+            terminate(connection, WORKERS)
             time.sleep(random.uniform(3, 8))
         finally:
             connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database))
-            _terminate(connection, WORKERS)
+            terminate(connection, WORKERS)
 
 
 FAULTS = (
@@ -124,13 +116,14 @@ FAULTS = (
     Fault("worker's database sessions cut", "postgres", _cut(REPORT_DATABASE, WORKERS)),
     Fault("reporting database read-only", "postgres", _forbid_writing),
     Fault("forwarder killed", "forwarder", _kill("forwarder")),
-    Fault("Connect killed, offsets not committed", "connect", _kill("connect")),
+    Fault("Connect killed, offsets not committed", "connect", _kill_connect),
     Fault("connector and task restarted", "connect", _restart_connector),
     Fault("replication session cut", "postgres", _cut(SOURCE_DATABASE, "backend_type = 'walsender'")),
     Fault("PostgreSQL stopped at once", "postgres", _kill("postgres", signal.SIGQUIT)),
     Fault("PostgreSQL killed", "postgres", _kill("postgres")),
     Fault("Kafka killed", "kafka", _kill("kafka")),
     Fault("Kafka frozen, publisher cut off", "kafka", _freeze_broker),
+    *LOSSES,
 )
 
 
@@ -143,15 +136,20 @@ class Blow:
     seed: int
 
 
-def drawn(count: int, random: Random) -> list[list[Blow]]:
-    """So many faults, in volleys of up to three that overlap; every kind comes once before one comes again."""
+def named(part: str) -> tuple[Fault, ...]:
+    """The faults whose name has this in it."""
+    return tuple(fault for fault in FAULTS if part.lower() in fault.name.lower())
+
+
+def drawn(count: int, random: Random, faults: Sequence[Fault] = FAULTS) -> list[list[Blow]]:
+    """So many of these faults, in volleys of up to three that overlap; every kind comes once before one comes again."""
     deck: list[Fault] = []
     volleys: list[list[Blow]] = []
     while count:
         size = min(count, random.choice([1, 1, 2, 3]))
         volley: list[Blow] = []
         while len(volley) < size:
-            deck = deck or random.sample(FAULTS, len(FAULTS))
+            deck = deck or random.sample(faults, len(faults))
             fault = deck.pop()
             if fault.target in {blow.fault.target for blow in volley}:
                 deck.insert(0, fault)

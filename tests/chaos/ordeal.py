@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -18,9 +19,10 @@ from bench.ground import Ground, ground
 from chaos import recovery
 from chaos.crew import Crew
 from chaos.evidence import Evidence
-from chaos.faults import SESSION_TIMEOUT_S, Blow, Scene, drawn, strike
+from chaos.faults import FAULTS, Blow, drawn, strike
 from chaos.load import Load
-from chaos.verdict import Verdict, judge
+from chaos.scene import SESSION_TIMEOUT_S, Fault, Scene
+from chaos.verdict import Loss, Verdict, judge
 
 from clearsight.demo.landed import Landed, Reporting, wait_until_landed
 from clearsight.demo.pace import Pace
@@ -47,11 +49,15 @@ class Plan:
     limit_s: float
     """Of all faults together: a hang is a failure."""
     home: Path
+    kinds: Sequence[Fault] = FAULTS
+    only: str = ""
+    """What was asked for to get these kinds."""
 
     @property
     def repeat(self) -> str:
         """The command that draws the same faults."""
-        return f"make chaos FAULTS={self.faults} SEED={self.seed}"
+        only = f" ARGS='--only \"{self.only}\"'" if self.only else ""
+        return f"make chaos FAULTS={self.faults} SEED={self.seed}{only}"
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,12 @@ def undergo(plan: Plan, say: Say) -> Outcome:
             load = Load(session.application, seeds, Pace(plan.rate_per_s, time.monotonic()))
             load.start()
             try:
-                hits = _volleys(Scene(stack, crew), evidence, plan, say)
+                hits, losses = _volleys(Scene(stack, crew), evidence, plan, say)
             finally:
                 load.stop()
         _await_landing(stack, evidence, say)
         say("comparing with the ledger")
-        verdict = judge(evidence.ledger(), evidence.facts())
+        verdict = judge(evidence.ledger(), evidence.facts(), losses)
     return Outcome(hits, verdict, time.monotonic() - began_s)
 
 
@@ -120,23 +126,27 @@ def _crew(stack: Ground) -> Iterator[Crew]:
         crew.disband()
 
 
-def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> list[Hit]:
+def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> tuple[list[Hit], list[Loss]]:
     random = Random(plan.seed)
     give_up_s = time.monotonic() + plan.limit_s
     hits: list[Hit] = []
+    losses: list[Loss] = []
     recovery.recover(scene.ground, evidence, say, recovery.LIMIT_S)
-    for volley in drawn(plan.faults, random):
+    for volley in drawn(plan.faults, random, plan.kinds):
         time.sleep(random.uniform(*BETWEEN_S))
         words = f"{len(hits)} of {plan.faults} faults; {', '.join(blow.fault.name for blow in volley)}"
         left_s = give_up_s - time.monotonic()
         if left_s <= 0:
             raise LandingError(f"only {words} within {plan.limit_s / 60:.0f} minutes", "give it more --minutes")
         say(words)
+        began = datetime.now(UTC)
         try:
             hits += _volley(scene, evidence, volley, left_s, partial(_say_also, say, words))
         except LandingError as error:
             raise LandingError(f"after {words}: {error.message}", f"see {LOGS}") from error
-    return hits
+        losses += [Loss(topic, began, datetime.now(UTC)) for topic in scene.losing]
+        scene.losing.clear()
+    return hits, losses
 
 
 def _say_also(say: Say, words: str, more: str) -> None:

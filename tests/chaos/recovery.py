@@ -12,23 +12,27 @@ import psycopg
 from bench.ground import Ground
 from chaos.evidence import Evidence
 
-from clearsight.errors import ClearSightError, LandingError, StackError, Unavailable
+from clearsight.errors import ClearSightError, LandingError, SourceError, StackError, Unavailable
 from clearsight.java_trace import cause_of
-from connectors.debezium.register import connector_config, register
+from connectors.debezium.stream import stream
 
 LIMIT_S = 150.0
 POLL_S = 0.3
+PATIENCE_S = 10.0
+"""What was committed while a slot was lost never lands: then something later must."""
 
 
 def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limit_s: float) -> None:
     """Start what died, as whoever runs the stack would. Raises LandingError with what is not back after the limit."""
     give_up_s = time.monotonic() + limit_s
     target: tuple[int | None, str | None] | None = None
+    chosen_s = 0.0
     while True:
         missing = _missing_parts(ground)
         if not missing:
             try:
-                target = target or (evidence.newest_change(), evidence.newest_line())
+                if target is None or time.monotonic() - chosen_s > PATIENCE_S:
+                    target, chosen_s = (evidence.newest_change(), evidence.newest_line()), time.monotonic()
                 missing = _not_landed(evidence, target)
             except (psycopg.OperationalError, Unavailable) as error:
                 missing = [f"a database: {_first_line(error)}"]
@@ -62,13 +66,22 @@ def _connector(ground: Ground) -> list[str]:
         return []
     if "FAILED" in states:
         _register_again(ground)
+    if states[0] == "STOPPED":
+        with suppress(httpx.HTTPError):
+            httpx.put(f"{connect.url}/connectors/{connect.connector_name}/resume", timeout=5.0, trust_env=False)
     return [f"connector and task ({'; '.join(map(_state, working))})"]
 
 
 def _register_again(ground: Ground) -> None:
     """Kafka Connect leaves a task that failed as it is; this is the mend that the product names."""
+    settings = ground.settings
     with suppress(ClearSightError):  # the next look tells
-        register(ground.settings.connect, connector_config(ground.settings, ground.settings.mapping))
+        try:
+            stream(settings, settings.mapping)
+        except SourceError as error:
+            if "--new-snapshot" not in error.mend:
+                raise
+            stream(settings, settings.mapping, new_snapshot=True)
 
 
 def _state(one: dict[str, Any]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from clearsight.coverage import EVERY_CHANGE
 from clearsight.demo.landed import Comparison
 from clearsight.demo.truth import Change
+from clearsight.topics import TopicNames
 
 SHOWN = 5
+SLACK = timedelta(seconds=10)
+"""Heartbeats around a loss are a second apart, and faults of one volley strike up to three seconds apart."""
 
 
 class Place(NamedTuple):
@@ -22,6 +27,47 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Loss:
+    """What a fault made inevitable: records of a topic (EVERY_CHANGE: of every table) may be gone that were written then."""
+
+    topic: str
+    began: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True)
+class GapRow:
+    """A gap as the reporting database shows it."""
+
+    topic: str
+    reason: str
+    detected: datetime
+    after: datetime | None
+    before: datetime | None
+    of_offsets: bool
+    """Of records that were in a topic, and whose neighbours there say when they were written."""
+
+    def explained_by(self, loss: Loss) -> bool:
+        if self.topic != loss.topic or not loss.began - SLACK <= self.detected <= loss.ended + SLACK:
+            return False
+        if self.of_offsets:
+            return True
+        assert self.after is None or self.before is None or self.after <= self.before
+        return (
+            self.after is not None
+            and self.before is not None
+            and loss.began - SLACK <= self.after
+            and self.before <= loss.ended + SLACK
+        )
+
+    def covers(self, topic: str, committed: datetime) -> bool:
+        return self.topic in (topic, EVERY_CHANGE) and (self.after or _EVER) <= committed <= (self.before or _NEVER)
+
+
+_EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What the source's triggers and CloudWatch's simulator wrote down."""
 
@@ -29,6 +75,8 @@ class Ledger:
     """In commit order."""
     accepted: Counter[str]
     """Ids of log lines."""
+    committed_at: Mapping[int, datetime] = field(default_factory=dict)
+    """By transaction."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +88,7 @@ class Facts:
     timelines: Mapping[str, Sequence[Change]]
     """Changes of each scenario as its timeline shows them."""
     lines: Counter[str]
-    gaps: Sequence[str]
-    """Reasons of what was written down as missing."""
+    gaps: Sequence[GapRow]
     revisions: Mapping[str, int]
     """Event id → revision of each fact that is published."""
     published: Mapping[str, int]
@@ -52,28 +99,35 @@ class Facts:
 class Verdict:
     changes: Comparison[Change]
     lines: Comparison[str]
+    covered: Counter[Change]
+    """Lost by a fault that must lose something, and within the time of a gap."""
     misordered: Sequence[Place]
     unpublished: Sequence[str]
-    unexplained_gaps: Sequence[str]
+    unexplained_gaps: Sequence[GapRow]
+
+    @property
+    def lost(self) -> Counter[Change]:
+        return self.changes.lost - self.covered
 
     def figures(self) -> dict[str, Any]:
         return {
             "events": self.changes.expected.total() + self.lines.expected.total(),
-            "lost": self.changes.lost.total() + self.lines.lost.total(),
+            "lost": self.lost.total() + self.lines.lost.total(),
             "duplicated": self.changes.surplus.total() + self.lines.surplus.total(),
             "misordered": len(self.misordered),
             "unexplained_gaps": len(self.unexplained_gaps),
             "unpublished": len(self.unpublished),
+            "covered_by_gaps": self.covered.total(),
         }
 
     @property
     def exact(self) -> bool:
-        return not any(count for name, count in self.figures().items() if name != "events")
+        return not any(count for name, count in self.figures().items() if name not in ("events", "covered_by_gaps"))
 
     def complaints(self) -> list[str]:
         """What is wrong, the first few of each kind."""
         found: list[tuple[str, Iterable[object]]] = [
-            ("lost", [*sorted(self.changes.lost), *sorted(self.lines.lost)]),
+            ("lost", [*sorted(self.lost), *sorted(self.lines.lost)]),
             ("duplicated", [*sorted(self.changes.surplus), *sorted(self.lines.surplus)]),
             ("misordered", self.misordered),
             ("unexplained gap", self.unexplained_gaps),
@@ -82,18 +136,32 @@ class Verdict:
         return [f"{what}: {thing}" for what, things in found for thing in list(things)[:SHOWN]]
 
 
-def judge(ledger: Ledger, facts: Facts) -> Verdict:
-    """No fault of ours deletes a record before it was read, so every gap is one without an explanation."""
+def judge(ledger: Ledger, facts: Facts, losses: Sequence[Loss] = ()) -> Verdict:
+    """A gap is explained by a fault that must lose records, and nothing but such a gap explains a lost change."""
     orders = (facts.changes, *facts.timelines.values())
+    changes = Comparison(Counter(ledger.committed), Counter(facts.changes))
+    explained = [gap for gap in facts.gaps if any(map(gap.explained_by, losses))]
     return Verdict(
-        changes=Comparison(Counter(ledger.committed), Counter(facts.changes)),
+        changes=changes,
+        covered=Counter(
+            {
+                change: count
+                for change, count in changes.lost.items()
+                if _covered(change, ledger.committed_at, explained)
+            }
+        ),
         lines=Comparison(ledger.accepted, facts.lines),
         misordered=sorted({place for order in orders for place in misordered(ledger.committed, order)}),
         unpublished=sorted(
             event_id for event_id, revision in facts.revisions.items() if facts.published.get(event_id, 0) < revision
         ),
-        unexplained_gaps=facts.gaps,
+        unexplained_gaps=[gap for gap in facts.gaps if gap not in explained],
     )
+
+
+def _covered(change: Change, committed_at: Mapping[int, datetime], gaps: Iterable[GapRow]) -> bool:
+    topic = TopicNames().change(change.table)
+    return any(gap.covers(topic, committed_at[change.txid]) for gap in gaps)
 
 
 def misordered(committed: Sequence[Change], found: Sequence[Change]) -> list[Place]:
