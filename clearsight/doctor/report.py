@@ -137,6 +137,13 @@ GAPS = Kind(
     severity="warning",
     what="{count} gaps in what was read, the last at {last} in {topic}: {reason}",
     mend="`clearsight coverage` lists them; once one is explained, `clearsight coverage acknowledge GAP_ID --because …`",
+    follows=(
+        "source.publication",
+        "source.publication-missing",
+        "source.publication-operations",
+        "source.publication-filter",
+        "source.publication-root",
+    ),
 )
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, Kind))

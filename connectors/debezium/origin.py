@@ -13,7 +13,7 @@ from clearsight.errors import Unavailable
 from clearsight.origin import FIRST_EPOCH, HEADER, Identity, Origin
 
 _TIMEOUT_S = 10.0
-UNKNOWN = Origin(0, Identity("", ""))
+UNKNOWN = Origin(FIRST_EPOCH, Identity("", ""))
 """Stands for the origin where only the rest of the settings is wanted."""
 
 

@@ -41,7 +41,11 @@ def test_a_running_product_has_nothing_wrong(world: World) -> None:
 
 @pytest.mark.parametrize("code", sorted(BREAKAGES))
 def test_exactly_that_finding(world: World, code: str) -> None:
-    assert_only(BREAKAGES[code](world), code)
+    try:
+        assert_only(BREAKAGES[code](world), code)
+    finally:
+        if code.startswith("source.publication"):
+            world.forget_gaps()
 
 
 def test_a_role_that_may_not_enter_the_schema(world: World) -> None:

@@ -51,3 +51,4 @@ def test_a_dropped_slot_is_mended_as_it_says(world: World) -> None:
     assert codes(report) == (["source.slot-missing"], ["connect.failed"])
     follow(report.findings[0].mend)
     until(lambda: codes(world.examine("source", "connect")) == ([], []), "the stream is back", 60)
+    world.forget_gaps()

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from confluent_kafka.admin import AdminClient
 from kit.product import Product
+from kit.waiting import until
 from pydantic import SecretStr
 
 from clearsight.cli.examination import Limits, examine
@@ -63,6 +65,20 @@ class World:
         path = self.folder / f"{time.monotonic_ns()}.toml"
         path.write_text(text.replace(old, new))
         return path
+
+    def forget_gaps(self) -> None:
+        """Once the worker has heard that all tables are published: until then it may find another one."""
+        assert self.settings.report.owner_dsn
+        since = datetime.now(UTC)
+        query = "SELECT sign -> 'tables' FROM rpt.source_state WHERE beat_at > %s"
+        with psycopg.connect(self.settings.report.owner_dsn.get_secret_value(), autocommit=True) as connection:
+
+            def heard() -> bool:
+                row = connection.execute(query, [since]).fetchone()
+                return row is not None and set(row[0]) >= set(self.settings.mapping.tables())
+
+            until(heard, "a heartbeat says that all tables are published")
+            connection.execute("DELETE FROM rpt.gap")
 
     @contextmanager
     def source(self, statement: str, undo: str) -> Iterator[None]:
