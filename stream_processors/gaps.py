@@ -46,7 +46,9 @@ def bound(connection: Connection[Any], names: TopicNames) -> None:
     nothing comes after it for a while, that is what is known.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        for gap_id, topic, number, from_offset, after_batch, detected_at, quiet in cursor.execute(_UNBOUNDED).fetchall():
+        for gap_id, topic, number, from_offset, after_batch, detected_at, quiet in cursor.execute(
+            _UNBOUNDED
+        ).fetchall():
             place = Partition(topic, number)
             # offsets of a recreated topic mean nothing to the watermarks before it
             marks = events_after(cursor, names, {place: from_offset}) if from_offset else {}
