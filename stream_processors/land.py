@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import chain
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg import Connection, Cursor
-from psycopg.errors import FeatureNotSupported, UniqueViolation
 
 from clearsight.events import LogEvent, RowChange, SnapshotRow, TransactionKey
 from clearsight.instants import DAY_US, clamp_us, from_us
 from clearsight.lifecycle import Transition, snapshot_transitions, transitions
-from clearsight.links import Touched, link_of_change, only_run, place_log
+from clearsight.links import only_run
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
-from stream_processors import amend, correlate, dead_letters, marks, missed, rows, runs
+from stream_processors import amend, correlate, dead_letters, marks, missed, named, rows, runs
 from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
+from stream_processors.insert import insert
+from stream_processors.join import Keys, join, locate
 from stream_processors.rows import Joined, Located, Row
 from stream_processors.shapes import Shapes, ShapesMoved
 from stream_processors.states import land_transitions
@@ -47,14 +47,6 @@ class Landed(NamedTuple):
     logs: list[tuple[LogEvent, Located]]
     again: list[tuple[str, UUID, datetime]]
     amended: bool
-
-
-class _Keys(NamedTuple):
-    users: dict[str, int]
-    scenarios: dict[str, int]
-    runs: dict[str, RunKey]
-    contexts: dict[TransactionKey, KnownContext]
-    correlations: dict[str, int]
 
 
 class _Entered(NamedTuple):
@@ -157,13 +149,13 @@ class Landing:
     def _land(self, cursor: Cursor[Any], batch: Batch, entered: list[_Entered]) -> Landed:
         self._ownership.advance(cursor, batch.spans)
         contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
-        correlations = correlate.lock_correlations(cursor, _correlations(batch, contexts))
+        correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = _scenario_changes(batch, keys)
         self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
-        joined = [_join(change, keys) for change in batch.changes]
+        joined = join(batch, keys)
         distinct = set(joined)
         amended = amend.by_context(cursor, _known_users(batch, keys))
         late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
@@ -179,7 +171,7 @@ class Landing:
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)
-        landed = self._write(cursor, batch, keys, joined, _locate(batch, keys, touched))
+        landed = self._write(cursor, batch, keys, joined, locate(batch, keys, touched))
         states = land_transitions(cursor, _transition_rows(entered, keys, joined))
         moved = amend.logs_by_touch(cursor, anew)
         runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
@@ -195,16 +187,16 @@ class Landing:
         batch: Batch,
         contexts: dict[TransactionKey, KnownContext],
         correlations: dict[str, int],
-    ) -> tuple[_Keys, list[RunKey]]:
-        seen = _Seen(batch, contexts, self._mapping)
+    ) -> tuple[Keys, list[RunKey]]:
+        seen = named.named(batch, contexts)
         users = self._dimensions.resolve_users(cursor, seen.users, batch.rows())
         scenarios = self._dimensions.resolve_scenarios(cursor, seen.scenarios)
         scenario_of = {run: scenarios[scenario] for run, scenario in seen.scenario_of.items()}
         run_keys, placed = self._dimensions.resolve_runs(cursor, seen.runs, scenario_of)
-        return _Keys(users, scenarios, run_keys, contexts, correlations), placed
+        return Keys(users, scenarios, run_keys, contexts, correlations), placed
 
     def _write(
-        self, cursor: Cursor[Any], batch: Batch, keys: _Keys, joined: list[Joined], located: list[Located]
+        self, cursor: Cursor[Any], batch: Batch, keys: Keys, joined: list[Joined], located: list[Located]
     ) -> Landed:
         ends = list(map(rows.joined_text, joined))
         texts = [(row.text, end) for row, end in zip(batch.change_rows, ends, strict=True)]
@@ -214,9 +206,9 @@ class Landing:
             if row.action_text is not None
         ]
         lines = [(row.text, rows.located_text(place)) for row, place in zip(batch.log_rows, located, strict=True)]
-        new_changes = _insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
-        _insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
-        new_logs = _insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
+        new_changes = insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
+        insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
+        new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
         cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
         changes = [(row.change, row.action, known) for row, known in zip(batch.change_rows, joined, strict=True)]
         logs = list(zip(batch.logs, located, strict=True))
@@ -241,7 +233,7 @@ def _known_before(
                 yield kind, event.event_id, from_us(event.occurred_us)
 
 
-def _transition_rows(entered: list[_Entered], keys: _Keys, joined: list[Joined]) -> list[Row]:
+def _transition_rows(entered: list[_Entered], keys: Keys, joined: list[Joined]) -> list[Row]:
     return [
         rows.transition_row(
             found.transition,
@@ -253,108 +245,7 @@ def _transition_rows(entered: list[_Entered], keys: _Keys, joined: list[Joined])
     ]
 
 
-def _insert(cursor: Cursor[Any], fact: str, columns: str, new: list[tuple[str, str]]) -> set[UUID] | None:
-    """COPY straight into the fact; only where that meets a redelivered event, by way of a temporary table, and where the
-    role lacks BYPASSRLS, without which COPY refuses tables with row-level security.
-
-    Returns the ids that are new where some are not, None where all are.
-    """
-    if not new:
-        return None
-    try:
-        with cursor.connection.transaction():
-            _copy(cursor, f"COPY rpt.{fact} ({columns}) FROM STDIN", new)
-        return None
-    except (UniqueViolation, FeatureNotSupported):
-        stage = f"stage_{fact}"
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} (LIKE rpt.{fact} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-        )
-        _copy(cursor, f"COPY {stage} ({columns}) FROM STDIN", new)
-        cursor.execute(
-            f"INSERT INTO rpt.{fact} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING RETURNING event_id"  # noqa: S608
-        )
-        return {event_id for (event_id,) in cursor.fetchall()}
-
-
-_ROWS_AT_ONCE = 1000
-
-
-def _copy(cursor: Cursor[Any], statement: str, new: list[tuple[str, str]]) -> None:
-    with cursor.copy(statement.encode()) as copy:
-        for first in range(0, len(new), _ROWS_AT_ONCE):
-            copy.write("".join(chain.from_iterable(new[first : first + _ROWS_AT_ONCE])).encode())
-
-
-class _Seen:
-    """The ids that a batch names, each with the earliest time that it was seen at (µs)."""
-
-    def __init__(self, batch: Batch, contexts: dict[TransactionKey, KnownContext], mapping: Mapping) -> None:
-        self.users: dict[str, int] = {}
-        self.scenarios: dict[str, int] = {}
-        self.runs: dict[str, int] = {}
-        self.scenario_of: dict[str, str] = {}
-        for row in batch.snapshots:
-            self._row(row, row.seen_us, mapping)
-        for change in batch.changes:
-            self._row(change, change.occurred_us, mapping)
-        for key, context in contexts.items():
-            self._note(self.users, context.user_id, key.committed_us)
-        for attempt in batch.attempts:
-            self._note(self.users, attempt.user_id, attempt.occurred_us)
-            self._note(self.scenarios, attempt.scenario_id, attempt.occurred_us)
-        for log in batch.logs:
-            self._note(self.users, log.line.user_id, log.occurred_us)
-            self._note(self.scenarios, log.line.scenario_id, log.occurred_us)
-            self._note(self.runs, log.line.run_id, log.occurred_us)
-
-    def _row(self, row: RowChange | SnapshotRow, time_us: int, mapping: Mapping) -> None:
-        self._note(self.scenarios, row.scenario_id, time_us)
-        self._note(self.runs, row.run_id, time_us)
-        if row.part == "user" and row.row_key:
-            self._note(self.users, row.row_key, time_us)
-        if row.run_id and row.scenario_id:
-            self.scenario_of[row.run_id] = row.scenario_id
-
-    @staticmethod
-    def _note(seen: dict[str, int], key: str | None, time_us: int) -> None:
-        if key:
-            seen[key] = min(time_us, seen.get(key, time_us))
-
-
-def _correlations(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> dict[str, int]:
-    seen: dict[str, int] = {}
-    found = [
-        *((context.correlation_id, key.committed_us) for key, context in contexts.items()),
-        *((attempt.correlation_id, attempt.occurred_us) for attempt in batch.attempts),
-        *((change.correlation_id, change.occurred_us) for change in batch.changes),
-        *((log.line.correlation_id, log.occurred_us) for log in batch.logs),
-    ]
-    for correlation_id, time_us in found:
-        if correlation_id:
-            seen[correlation_id] = min(time_us, seen.get(correlation_id, time_us))
-    return seen
-
-
-def _join(change: RowChange, keys: _Keys) -> Joined:
-    context = keys.contexts.get(change.transaction) if change.transaction else None
-    run = keys.runs[change.run_id] if change.run_id else None
-    scenario = keys.scenarios[change.scenario_id] if change.scenario_id else (run.scenario if run else None)
-    correlation_id = change.correlation_id or (context.correlation_id if context else None)
-    return Joined(
-        scenario=scenario,
-        run=run.run if run else None,
-        user=keys.users[context.user_id] if context and context.user_id else None,
-        changed_user=keys.users.get(change.row_key) if change.part == "user" else None,
-        correlation_id=correlation_id,
-        correlation=keys.correlations[correlation_id] if correlation_id else None,
-        link=link_of_change(
-            change.correlation_id, context.correlation_id if context else None, change.transaction is not None
-        ),
-    )
-
-
-def _known_users(batch: Batch, keys: _Keys) -> dict[TransactionKey, amend.Given]:
+def _known_users(batch: Batch, keys: Keys) -> dict[TransactionKey, amend.Given]:
     """What the contexts of this batch give to changes that landed before them."""
     known = ((key, keys.contexts[key]) for key in batch.contexts)
     return {
@@ -372,13 +263,13 @@ def _changed_runs(batch: Batch, joined: list[Joined]) -> set[int]:
     return {run for run in found if run is not None}
 
 
-def _named_runs(joined: Iterable[Joined], batch: Batch, keys: _Keys) -> set[int]:
+def _named_runs(joined: Iterable[Joined], batch: Batch, keys: Keys) -> set[int]:
     """Runs that a change or a line names."""
     by_changes = {change.run for change in joined if change.run is not None}
     return by_changes | {keys.runs[log.line.run_id].run for log in batch.logs if log.line.run_id}
 
 
-def _scenario_changes(batch: Batch, keys: _Keys) -> dict[int, runs.ScenarioChange]:
+def _scenario_changes(batch: Batch, keys: Keys) -> dict[int, runs.ScenarioChange]:
     """The first change of inputs or runs of each scenario; what a snapshot shows was so before every change."""
     first = {
         keys.scenarios[row.scenario_id]: runs.ScenarioChange(keys.scenarios[row.scenario_id], 0, 0)
@@ -386,14 +277,15 @@ def _scenario_changes(batch: Batch, keys: _Keys) -> dict[int, runs.ScenarioChang
         if row.part in ("input", "run") and row.scenario_id
     }
     for change in batch.changes:
-        if change.part in ("input", "run") and change.scenario_id:
+        if change.scenario_id and change.part in ("input", "run"):
             key = keys.scenarios[change.scenario_id]
-            found = runs.ScenarioChange(key, change.commit_lsn, change.lsn)
-            first[key] = min(found, first.get(key, found))
+            before = first.get(key)
+            if before is None or (change.commit_lsn, change.lsn) < before[1:]:
+                first[key] = runs.ScenarioChange(key, change.commit_lsn, change.lsn)
     return first
 
 
-def _described(batch: Batch, keys: _Keys) -> set[int]:
+def _described(batch: Batch, keys: Keys) -> set[int]:
     described = (row for row in batch.rows() if row.part == "scenario" and row.scenario_id)
     return {keys.scenarios[row.scenario_id] for row in described if row.scenario_id}
 
@@ -408,32 +300,12 @@ def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[
     return touches
 
 
-def _attempted(batch: Batch, keys: _Keys) -> Iterator[Touch]:
+def _attempted(batch: Batch, keys: Keys) -> Iterator[Touch]:
     """What an attempt says of itself stands for the rows that may never come: its scenario and who made it."""
     for attempt in batch.attempts:
         scenario = keys.scenarios[attempt.scenario_id] if attempt.scenario_id else None
         user = keys.users[attempt.user_id] if attempt.user_id else None
         yield from correlate.touches_of(keys.correlations[attempt.correlation_id], scenario, None, user)
-
-
-def _locate(batch: Batch, keys: _Keys, touched: dict[int, Touched]) -> list[Located]:
-    """Where each log line of a batch belongs."""
-    nothing = Touched()
-    located = []
-    for log in batch.logs:
-        line = log.line
-        run = keys.runs[line.run_id] if line.run_id else None
-        correlation = keys.correlations[line.correlation_id] if line.correlation_id else None
-        place = place_log(
-            scenario=keys.scenarios[line.scenario_id] if line.scenario_id else None,
-            run=run.run if run else None,
-            run_scenario=run.scenario if run else None,
-            correlation_id=line.correlation_id,
-            touched=touched.get(correlation, nothing) if correlation is not None else nothing,
-        )
-        user = keys.users[line.user_id] if line.user_id else None
-        located.append(Located(place.scenario, place.run, user, correlation, place.link))
-    return located
 
 
 def _lines_of_runs(landed: list[tuple[LogEvent, Located]]) -> dict[int, tuple[int, int, int]]:
@@ -448,7 +320,7 @@ def _lines_of_runs(landed: list[tuple[LogEvent, Located]]) -> dict[int, tuple[in
     return found
 
 
-def _snapshot_row(row: SnapshotRow, keys: _Keys) -> tuple[Any, ...]:
+def _snapshot_row(row: SnapshotRow, keys: Keys) -> tuple[Any, ...]:
     scenario = keys.scenarios[row.scenario_id] if row.scenario_id else None
     head = (
         row.snapshot_id,
