@@ -161,6 +161,7 @@ class AsOfParameters(Asked):
 
 
 class JourneyParameters(Paged):
+    limit: int = Field(50, ge=1, le=MOST, description="actions; what followed from them comes with them")
     types: list[Text] = Field([], alias="type", description="event types or kinds (action, state_change, run, log)")
     levels: list[Level] = Field([], alias="level", description="of log lines")
     categories: list[Text] = Field([], alias="category", description="of errors: timeout, validation, …")

@@ -79,10 +79,14 @@ def _session(number: int, acts: list[Act]) -> Session:
     return Session(number, first, last, (last - first) // _MS, len(acts), scenarios)
 
 
-def session_of(found: Sequence[Session], occurred_at: datetime) -> int | None:
-    """The session that an event belongs to: the one going on, or the last before it."""
-    place = bisect_right([each.started_at for each in found], occurred_at)
-    return found[place - 1].number if place else None
+class SessionOf:
+    """The session that an event belongs to: the one going on, or the last before it; None before the first."""
+
+    def __init__(self, found: Sequence[Session]) -> None:
+        self._starts = [each.started_at for each in found]
+
+    def __call__(self, occurred_at: datetime) -> int | None:
+        return bisect_right(self._starts, occurred_at) or None
 
 
 def velocity(acts: Sequence[Act], others: Sequence[int], most: int) -> Velocity:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal, select, true
+from sqlalchemy import ColumnElement, Row, Select, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.known import correlation_key_of, user_key
 from api.queries.timeline import ACTIONS, LOGS, STATES, Branch, OrderKey, order_key
 from clearsight.confidence import Confidence, confidence
-from clearsight.journey import Act, Session, Velocity, session_of, sessions, velocity
+from clearsight.journey import Act, Session, SessionOf, Velocity, sessions, velocity
 from sql.models import dim_run, dim_scenario, dim_user, fact_run_diagnostic, fact_user_action
 
 RANGE = timedelta(days=30)
@@ -124,7 +124,8 @@ async def journey(
     page = await _page(connection, within, filters, limit, after)
     shown = page[:limit]
     following, cut = await _following(connection, within, shown)
-    events = [_event(row, found) for row in (*shown, *following)]
+    session = SessionOf(found)
+    events = [_event(row, session(row.occurred_at)) for row in (*shown, *following)]
     merged = sorted(filter(filters.chooses, events), key=lambda each: (each.occurred_at, each.event_id))
     return Journey(
         user_id=user_id,
@@ -185,7 +186,7 @@ async def _others(connection: AsyncConnection, within: _Range, newest: list[Act]
 async def _page(
     connection: AsyncConnection, within: _Range, filters: JourneyFilter, limit: int, after: OrderKey | None
 ) -> Sequence[Row[Any]]:
-    statement = select(*ACTIONS.columns, _ACTION.correlation_key).where(*within.conditions())
+    statement = select(*_columns(ACTIONS), _ACTION.correlation_key).where(*within.conditions())
     if after is not None:
         statement = statement.where(ACTIONS.after(after))
     if filters.correlation_id is not None:
@@ -227,11 +228,16 @@ async def _begun_here(connection: AsyncConnection, within: _Range, acts: Sequenc
 def _carrying(branch: Branch, keys: list[int], first: datetime, last: datetime) -> Select[Any]:
     fact = branch.fact.c
     return (
-        select(*branch.columns)
+        select(*_columns(branch))
         .where(fact.correlation_key.in_(keys), fact.occurred_at.between(first, last))
         .order_by(fact.occurred_at, fact.event_id)
         .limit(MOST_FOLLOWING + 1)
     )
+
+
+def _columns(branch: Branch) -> list[ColumnElement[Any]]:
+    """A story is told without details: stacks and row images would be most of what is read."""
+    return [column for column in branch.columns if column.key != "details"]
 
 
 async def _named(connection: AsyncConnection, events: Select[Any]) -> Sequence[Row[Any]]:
@@ -272,14 +278,14 @@ def _ended(runs: list[int]) -> Select[Any]:
     )
 
 
-def _event(row: Any, found: list[Session]) -> JourneyEvent:
+def _event(row: Any, session: int | None) -> JourneyEvent:
     return JourneyEvent(
         event_id=str(row.event_id),
         occurred_at=row.occurred_at,
         kind=row.kind,
         event_type=row.event_type,
         summary=row.summary,
-        session=session_of(found, row.occurred_at),
+        session=session,
         scenario_id=row.scenario_id,
         run_id=row.run_id,
         node=row.node,

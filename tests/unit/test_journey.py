@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearsight.journey import IDLE, Act, activity_of, session_of, sessions, velocity
+from clearsight.journey import IDLE, Act, SessionOf, activity_of, sessions, velocity
 
 pytestmark = pytest.mark.unit
 
@@ -40,16 +40,16 @@ def test_sessions_part_the_actions(minutes: list[int], idle_minutes: int) -> Non
     found = sessions(done, idle)
     assert sum(session.actions for session in found) == len(done)
     assert all(later.started_at - earlier.ended_at >= idle for earlier, later in pairwise(found))
-    assert [session_of(found, act.occurred_at) for act in done] == [
+    assert [SessionOf(found)(act.occurred_at) for act in done] == [
         session.number for session in found for _ in range(session.actions)
     ]
 
 
 def test_what_comes_after_an_action_belongs_to_its_session() -> None:
     found = sessions(acts(0, 100))
-    assert session_of(found, T0 - timedelta(seconds=1)) is None
-    assert session_of(found, T0 + timedelta(minutes=50)) == 1
-    assert session_of(found, T0 + timedelta(minutes=500)) == 2
+    assert SessionOf(found)(T0 - timedelta(seconds=1)) is None
+    assert SessionOf(found)(T0 + timedelta(minutes=50)) == 1
+    assert SessionOf(found)(T0 + timedelta(minutes=500)) == 2
 
 
 def test_velocity_counts_days_scenarios_and_common_actions() -> None:
