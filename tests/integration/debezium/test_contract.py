@@ -438,7 +438,7 @@ def test_a_changed_type_is_a_fact_where_records_carry_their_schema(
     contract.caught_up()
     reporting, _ = landed
     reporting.empty()
-    reporting.worker(partitions=(0, 1, 2))(contract.records[have:])
+    reporting.worker(partitions=(0, 1, 2))(Arrived(contract.records[have:]).records)
     assert reporting.rows("SELECT what, retyped FROM rpt.fact_schema_change") == [
         ("types.changed", {"small_ratio": ["float", "double"]})
     ]
