@@ -18,6 +18,7 @@ from clearsight.restarts import Watch, step
 from clearsight.settings import ConnectSettings
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
 
 EVERY_S = 2.0
 _TIMEOUT_S = 2.0
