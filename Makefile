@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-freshness bench-seed bench-api seed api-guide chaos clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-seed bench-api seed api-guide chaos clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,11 +59,15 @@ lock: ## renew the locks from pyproject.toml
 
 bench: $(STAMP) ## every benchmark, one after the other; figures go to bench-results/
 	$(MAKE) bench-landing
+	$(MAKE) bench-scale
 	$(MAKE) bench-freshness
 	$(MAKE) bench-seed
 
 bench-landing: $(STAMP) ## how fast a full topic lands, beside its peers; ARGS="--transactions 2000" for a quick look
 	$(RUN)/python tests/bench/landing.py $(ARGS)
+
+bench-scale: $(STAMP) ## landing beside 20 million facts, by three workers, of one correlation id; ARGS="--history 1000000"
+	$(RUN)/python tests/bench/landing_scale.py $(ARGS)
 
 bench-freshness: $(STAMP) ## commit to answer at 500 commits/s, beside Debezium's own floor
 	$(RUN)/python tests/bench/freshness.py $(ARGS)
