@@ -104,6 +104,23 @@ class Story:
         self.inputs[after.row_key] = after
         return f"forecast.inputs/{after.row_key}/{tx_id}"
 
+    def state(self, to_state: str, *, by: str) -> None:
+        """A transition by a column of the scenario's row."""
+        tx_id, correlation_id = self._transaction(by)
+        last = self.connection.execute(
+            "SELECT to_state, occurred_at FROM rpt.fact_scenario_state_change WHERE scenario_key = %s"
+            " ORDER BY occurred_at DESC LIMIT 1",
+            (self.scenario_key,),
+        ).fetchone()
+        self.connection.execute(
+            """INSERT INTO rpt.fact_scenario_state_change (event_id, occurred_at, scenario_key, from_state, to_state, how_known,
+               ms_in_state_before, user_key, tx_id, correlation_id, correlation_key, link, epoch, commit_lsn, lsn, total_order)
+               VALUES (%s, %s, %s, %s, %s, 'column', %s, %s, %s, %s, %s, 'correlated', 1, %s, %s, 1)""",
+            (self._event_id(), self.now, self.scenario_key, last[0] if last else None, to_state,
+             int((self.now - last[1]).total_seconds() * 1000) if last else None, self.user(by, by.title()), tx_id,
+             correlation_id, self._correlation(correlation_id), self._lsn(), self._lsn()),
+        )  # fmt: skip
+
     def start_run(self, *, by: str = "ana") -> Run:
         run_id = str(uuid.uuid4())
         run_key = self._key("dim_run", "run_id", run_id, scenario_key=self.scenario_key)
@@ -328,7 +345,7 @@ def story(server: Server) -> Iterator[Story]:
     with psycopg.connect(server.dsn("clearsight_owner", "clearsight"), autocommit=True) as connection:
         for table in ("gap", "dead_letter", "watermark", "consumer_position"):
             connection.execute(f"DELETE FROM rpt.{table}")
-        connection.execute("SELECT rpt.ensure_month(now()), rpt.ensure_month(now() - interval '1 hour')")
+        connection.execute("SELECT rpt.ensure_month(now()), rpt.ensure_month(now() - interval '8 hours')")
         made = Story(connection)
         made.covered()
         yield made
