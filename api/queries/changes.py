@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import ARRAY, Select, Text, and_, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,9 +57,9 @@ async def changes_of_ids(connection: AsyncConnection, table: InputTable, ids: Se
     """These changes of inputs. An id begins with its event's time, so that only the partitions of those are looked at."""
     if not ids:
         return []
-    times = [id_time_us(UUID(each)) for each in ids]
+    times = [id_time_us(each) for each in ids]
     statement = _values().where(
-        _CHANGE.event_id.in_(ids),
+        _CHANGE.event_id == func.any(literal(list(ids), ARRAY(_CHANGE.event_id.type))),
         _CHANGE.occurred_at >= from_us(clamp_us(min(times))),
         _CHANGE.occurred_at < from_us(clamp_us(max(times)) + 1000),
     )
@@ -83,7 +82,7 @@ async def removals(
             _CHANGE.scenario_key == scenario_key,
             _CHANGE.part == "input",
             _CHANGE.op == "d",
-            _CHANGE.row_key.in_(row_keys),
+            _CHANGE.row_key == func.any(literal(list(row_keys), ARRAY(Text))),
         )
         .order_by(_CHANGE.row_key, *(column.desc() for column in commit_order()))
     )
