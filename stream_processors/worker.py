@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -31,6 +32,7 @@ from stream_processors.positions import UNPUBLISHED_BATCHES, Ownership
 from stream_processors.publish import Publisher
 from stream_processors.records import RawRecord
 from stream_processors.source import Source
+from stream_processors.undecodable import Undecodable
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Worker:
         self._broken: BaseException | None = None
         """Why publishing stopped: nothing after it may be published or committed."""
         self._publish_thread = ThreadPoolExecutor(1, "publishing")
+        self._undecodable = Undecodable(settings.worker.undecodable_limit)
         self._timing: Connection[Any] | None = None
         self._newest: StreamPosition | None = None
         self._marked = -1
@@ -74,7 +77,8 @@ class Worker:
     def check(self) -> None:
         """Raises Unavailable where the reporting database, Kafka or one of its topics is not there to begin with."""
         try:
-            self._connect().close()
+            with closing(self._connect()) as connection:
+                self._undecodable.remember(connection)
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"the reporting database did not answer: {_first_line(error)}", "check CLEARSIGHT_REPORT__WRITER_DSN"
@@ -95,6 +99,7 @@ class Worker:
         Raises what Landing raises, Unavailable where the database stays away or an earlier batch could not be published.
         """
         try:
+            self._undecodable.look(batch)
             self._await_publications(UNPUBLISHED_BATCHES)
             limit = self._settings.worker.undecodable_limit
             done = [(part.spans, landed) for part, landed in land_isolating(batch, self._decode, self._land, limit)]
@@ -190,11 +195,13 @@ class Worker:
         if self._newest is None or self._newest.position <= self._marked:
             return
         source = self._mapping.source
-        with connection.transaction(), connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             through = marks.through(cursor, source, self._newest)
-            if through is None or through.position <= self._marked:
-                return
-            marks.keep_changes(cursor, source, through.time_us, through.position, self.source.end_offsets())
+        if through is None or through.position <= self._marked:
+            return
+        offsets = self.source.end_offsets()
+        with connection.transaction(), connection.cursor() as cursor:
+            marks.keep_changes(cursor, source, through.time_us, through.position, offsets)
         self._marked = through.position
 
 

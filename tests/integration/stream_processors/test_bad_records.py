@@ -16,6 +16,7 @@ from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
 from stream_processors.land import Landing
 from stream_processors.records import RawRecord
+from stream_processors.undecodable import Undecodable
 
 pytestmark = pytest.mark.integration
 
@@ -76,3 +77,44 @@ def test_who_lost_a_partition_cannot_write(reporting: Any) -> None:
     with pytest.raises(Fenced):
         first(inputs(3))
     assert len(reporting.facts()["changes"]) == 2
+
+
+def broken(count: int, offset: int = 0, topic: str = NAMES.logs, partition: int = 0) -> list[RawRecord]:
+    return [RawRecord(topic, partition, offset + n, T0_US // 1000, b"k", b"{broken") for n in range(count)]
+
+
+def remembered(reporting: Any) -> Undecodable:
+    undecodable = Undecodable(0.5)
+    with reporting.connect() as connection:
+        undecodable.remember(connection)
+    return undecodable
+
+
+def stops(undecodable: Undecodable, records: list[RawRecord]) -> bool:
+    try:
+        undecodable.look(assemble(records, DECODE))
+    except LandingError:
+        return True
+    return False
+
+
+def test_a_worker_that_starts_again_does_not_drain_the_topic_into_dead_letters(reporting: Any) -> None:
+    reporting.worker()(inputs(3))
+    land, first = reporting.worker(partitions=(0, 1)), remembered(reporting)
+    for turn in range(5):
+        batch = [*broken(10, 10 * turn), *broken(9, 9 * turn, partition=1)]
+        assert not stops(first, batch)
+        land(batch)
+    assert stops(first, broken(5, 50))
+    assert not stops(remembered(reporting), broken(4, 50))
+    assert stops(remembered(reporting), broken(5, 50))
+    assert not stops(remembered(reporting), inputs(3))
+
+
+def test_what_was_undecodable_before_a_good_record_is_not_counted(reporting: Any) -> None:
+    land = reporting.worker()
+    (good,) = partitioned([log_line(1, T0_US, "well")])
+    land(broken(60))
+    land([RawRecord(good.topic, 0, 60, good.appended_ms, good.key, good.value), *broken(20, 61)])
+    assert not stops(remembered(reporting), broken(79, 81))
+    assert stops(remembered(reporting), broken(80, 81))
