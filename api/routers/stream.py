@@ -33,6 +33,8 @@ POLL_S = 0.5
 COVERAGE_S = 15.0
 PAGE = 500
 RETRY_MS = 2000
+LONGEST_S = 600.0
+"""A stream ends then, and the client asks again: whether its key still holds is only looked at when it asks."""
 LONGEST_ID = 8000
 _SHAPE = (str, str, str, str)
 
@@ -88,7 +90,8 @@ async def stream(
     """Events of the timeline as they land, from now on, or from after Last-Event-ID on: none is left out, none told twice.
 
     Each is an event of the timeline, but one named `coverage`, which comes at the beginning and every 15 seconds. An event
-    that is amended when its context arrives is not told again, and a dead letter that is redriven is not told.
+    that is amended when its context arrives is not told again, and a dead letter that is redriven is not told. A stream
+    ends after ten minutes; clients such as a browser's EventSource go on by themselves.
     """
     fields = wanted_fields(asked.fields, TrailEvent)
     query = f"stream\n{asked.fingerprint()}"
@@ -116,8 +119,8 @@ async def _begin(
 
 async def _events(reader: _Reader) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
-    told_s = float("-inf")
-    while True:
+    told_s, end_s = float("-inf"), time.monotonic() + LONGEST_S
+    while time.monotonic() < end_s:
         try:
             async with question(reader.service.engine, reader.caller) as connection:
                 told = await reader.read(connection)
