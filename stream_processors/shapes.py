@@ -8,6 +8,7 @@ the runs changed meanwhile and its rows do not fit them any more.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -25,10 +26,16 @@ from clearsight.order import CommitPosition
 from clearsight.shapes import Aspect, Change, Run, Seen, Shape, changes, observe, run_at, shape_of
 from stream_processors.arrays import array, columns
 
+log = logging.getLogger(__name__)
+
 SCHEMA_CHANGE = (
     "event_id, occurred_at, table_schema, table_name, what, added, dropped, retyped, withdrawn, change_event_id, epoch, "
     "commit_lsn, lsn, total_order"
 )
+
+
+MOST_RUNS = 1_000
+"""Of a table. A transformation of the connector that leaves out nulls gives each row a shape of its own."""
 
 
 class ShapesMoved(Exception):
@@ -44,22 +51,25 @@ class _Key(NamedTuple):
 class _Known:
     """The runs of a table's aspect, and what the newest of them needs of a row."""
 
-    def __init__(self, version: int, runs: list[Run]) -> None:
+    def __init__(self, version: int, runs: list[Run], closed: bool) -> None:
         self.version = version
         self.runs = runs
+        self.closed = closed
+        """These rows have no shape to follow: any fits."""
         self.newest = frozenset(column for column, _ in runs[-1].shape) if runs else None
         self.since = runs[-1].first.position if runs else CommitPosition(0, 0, 0, 0)
 
     def fits(self, position: CommitPosition, shape: Shape) -> bool:
         run = run_at(self.runs, position)
-        return run is not None and run.shape == shape
+        return self.closed or (run is not None and run.shape == shape)
 
 
 class Shapes:
     """The runs as this worker knows them: an accelerator, never the truth. A version is never used twice."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, most_runs: int = MOST_RUNS) -> None:
         self._source = source
+        self._most_runs = most_runs
         self._known: dict[_Key, _Known] = {}
 
     def land(self, cursor: Cursor[Any], batch: list[RowChange]) -> None:
@@ -112,7 +122,7 @@ class Shapes:
         return True
 
     def _learn(self, rows: Iterable[tuple[_Key, int, list[Run]]]) -> None:
-        self._known.update({key: _Known(version, runs) for key, version, runs in rows})
+        self._known.update({key: _Known(version, runs, len(runs) >= self._most_runs) for key, version, runs in rows})
 
     def _extend(self, cursor: Cursor[Any], keys: list[_Key], batch: list[RowChange]) -> None:
         cursor.execute(_FIRST, columns(keys))
@@ -125,11 +135,17 @@ class Shapes:
         for key, found in sorted(rows.items()):
             before = runs = self._known[key].runs
             for seen, shape in sorted(found):  # what follows a row can then only be in the database
+                if len(runs) >= self._most_runs:
+                    break
                 runs = observe(runs, shape, seen, partial(_next_seen, cursor, key))
             if runs != before:
                 self._keep(cursor, key, runs)
 
     def _keep(self, cursor: Cursor[Any], key: _Key, runs: list[Run]) -> None:
+        if len(runs) >= self._most_runs:
+            log.warning(
+                "the %s of %s.%s changed %d times and are not followed any more", key.aspect, *key[:2], len(runs)
+            )
         version = secrets.randbits(62)
         cursor.execute(_KEEP, (version, msgspec.json.encode(runs).decode(), *key))
         self._learn([(key, version, runs)])

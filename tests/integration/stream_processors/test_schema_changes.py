@@ -15,10 +15,16 @@ from hypothesis import strategies as st
 from kit.debezium import NAMES, T0_US, Transaction
 from kit.story import INPUTS, NODES, an_input
 
+from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from stream_processors.batch import assemble
+from stream_processors.decode import Decoder
+from stream_processors.land import Landing
 from stream_processors.records import RawRecord
+from stream_processors.shapes import Shapes
 
 pytestmark = pytest.mark.integration
 
+MAPPING = load_mapping(DEFAULT_MAPPING)
 PARTITIONS = 3
 SHAPES: list[dict[str, Any]] = [{}, {"unit": "MW"}, {}, {"note": None}, {"unit": "MW", "comment": "x"}, {}]
 """Columns that inputs had beside their own, one after the other: there and back again."""
@@ -188,6 +194,16 @@ def test_a_row_that_comes_again_with_other_columns_is_no_schema_change(reporting
     land(ROWS[:2])
     assert land([msgspec.structs.replace(ROWS[0], value=(ROWS[0].value or b"").replace(b'"node"', b'"gnome"'))]).again
     assert reporting.rows("SELECT * FROM rpt.fact_schema_change") == []
+
+
+def test_rows_without_a_shape_to_follow_land_all_the_same(reporting: Any, caplog: pytest.LogCaptureFixture) -> None:
+    landing = Landing(reporting.connect, MAPPING, NAMES, reporting.ownership(partitions=range(PARTITIONS)))
+    landing._shapes = Shapes(MAPPING.source, most_runs=3)
+    for row in ROWS:
+        landing.land(assemble([row], Decoder(MAPPING, NAMES)))
+    assert reporting.rows("SELECT count(*) FROM rpt.fact_row_change") == [(len(ROWS),)]
+    assert reporting.rows("SELECT count(*) FROM rpt.fact_schema_change") == [(2,)]
+    assert caplog.messages == ["the columns of forecast.inputs changed 3 times and are not followed any more"]
 
 
 def test_deletes_truncates_snapshots_and_partial_old_rows_are_no_schema_changes(reporting: Any) -> None:
