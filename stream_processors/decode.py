@@ -40,6 +40,7 @@ from clearsight.shapes import types_of
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
 from clearsight.unavailable import UNAVAILABLE, known
+from stream_processors.envelope import Envelope, Source, Told, TransactionMarker
 from stream_processors.records import RawRecord
 
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
@@ -65,58 +66,6 @@ MAX_NAME_CHARS = 63
 """Of PostgreSQL's names."""
 MAX_ID_CHARS = 512
 """Ids stand in unique indexes."""
-
-
-class _Source(msgspec.Struct, gc=False):
-    ts_ms: int
-    lsn: int | None = None
-    txId: int | None = None
-    ts_us: int | None = None
-    sequence: str | None = None
-    schema: str = ""
-    table: str = ""
-    snapshot: str | bool | None = None
-
-
-class _Transaction(msgspec.Struct, gc=False):
-    id: str | None = None
-    total_order: int = 0
-
-
-class _Message(msgspec.Struct, gc=False):
-    prefix: str
-    content: str = ""
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    """Debezium's data change event; `payload` where it came with its schema."""
-
-    op: str | None = None
-    source: _Source | None = None
-    before: msgspec.Raw = msgspec.Raw()
-    after: msgspec.Raw = msgspec.Raw()
-    transaction: _Transaction | None = None
-    message: _Message | None = None
-    payload: msgspec.Raw = msgspec.Raw()
-    schema: msgspec.Raw = msgspec.Raw()
-
-
-class _TransactionEnd(msgspec.Struct, gc=False):
-    """The end of a transaction; `payload` where it came with its schema."""
-
-    status: str | None = None
-    id: str = ""
-    ts_ms: int = 0
-    payload: msgspec.Raw = msgspec.Raw()
-
-
-class _Told(msgspec.Struct, gc=False):
-    """What connectors/debezium/heartbeat.py asks the source."""
-
-    system: str
-    timeline: str
-    acknowledged: int | None
-    tables: list[tuple[str, str, str]]
 
 
 class _Undecodable(Exception):
@@ -161,13 +110,13 @@ class Decoder:
         self._tables: dict[tuple[str, str], _Reading] = {
             TableName.parse(table.table): _reading(part, table) for part, table in mapping.parts()
         }
-        self._envelope = msgspec.json.Decoder(_Envelope)
-        self._transaction = msgspec.json.Decoder(_TransactionEnd)
+        self._envelope = msgspec.json.Decoder(Envelope)
+        self._transaction = msgspec.json.Decoder(TransactionMarker)
         self._line = msgspec.json.Decoder(LogLine)
         self._state = msgspec.json.Decoder(ForwarderState)
         self._context = mapping.context
         self._image = msgspec.json.Decoder(dict[str, Any])
-        self._told = msgspec.json.Decoder(_Told)
+        self._told = msgspec.json.Decoder(Told)
         self._by_topic: dict[str, Callable[[RawRecord, bytes], Event]] = {
             names.message: self._message,
             names.transaction: self._end,
@@ -187,7 +136,7 @@ class Decoder:
             foreign = record.value.startswith(_REGISTRY_MAGIC)
             return Rejected(at=record.at, reason=_NOT_JSON if foreign else _reason(error))
 
-    def _open(self, value: bytes) -> _Envelope:
+    def _open(self, value: bytes) -> Envelope:
         envelope = self._envelope.decode(value)
         if not len(envelope.payload):
             return envelope
@@ -256,7 +205,7 @@ class Decoder:
     def _snapshot(
         self,
         record: RawRecord,
-        source: _Source,
+        source: Source,
         table: _Reading,
         image: dict[str, Any] | None,
         text: str | None,
@@ -381,7 +330,7 @@ class Decoder:
     def _progress(self, record: RawRecord, value: bytes) -> Event:
         return ForwarderProgress(at=record.at, state=self._state.decode(value))
 
-    def _mapped(self, source: _Source) -> _Reading:
+    def _mapped(self, source: Source) -> _Reading:
         found = self._tables.get((source.schema, source.table))
         if found is None:
             name = TableName(source.schema[:MAX_NAME_CHARS], source.table[:MAX_NAME_CHARS])
@@ -402,7 +351,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {_QUOTED.sub(' …', str(error))}"[:500]
 
 
-def _commit_us(source: _Source) -> int:
+def _commit_us(source: Source) -> int:
     return source.ts_us if source.ts_us is not None else source.ts_ms * 1000
 
 
@@ -431,11 +380,11 @@ def _epoch(record: RawRecord) -> int:
     return FIRST_EPOCH if origin is None else origin.epoch
 
 
-def _commit_position(source: _Source, epoch: int) -> int:
+def _commit_position(source: Source, epoch: int) -> int:
     return position(epoch, _commit_lsn(source) or source.lsn or 0)
 
 
-def _commit_lsn(source: _Source) -> int:
+def _commit_lsn(source: Source) -> int:
     """`sequence` is the JSON text '["<LSN of the last commit>","<LSN>"]', either null; null counts as 0."""
     if not source.sequence:
         return 0
