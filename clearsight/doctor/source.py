@@ -82,7 +82,7 @@ def _slot(found: Examination, facts: SourceFacts, wanted: Wanted) -> None:
         found.find(kinds.SLOT_IDLE_TIMEOUT, found_s=facts.idle_timeout_s)
     slot = facts.slot
     if slot is None:
-        found.find(kinds.SLOT_MISSING, slot=name, connector=wanted.connector)
+        found.find(kinds.SLOT_MISSING, slot=name)
         return
     if (slot.kind, slot.plugin, slot.database) != ("logical", "pgoutput", facts.database):
         described = f"{slot.kind}, of {slot.plugin or 'no plugin'} and of the database {slot.database or '(none)'}"
@@ -94,9 +94,7 @@ def _slot(found: Examination, facts: SourceFacts, wanted: Wanted) -> None:
 def _slot_state(found: Examination, facts: SourceFacts, slot: Slot, wanted: Wanted) -> None:
     name, keep, retained = wanted.slot, facts.keep_bytes, size(slot.retained_bytes)
     if slot.reason or slot.wal_status == "lost":
-        literal = "'{}'".format(name.replace("'", "''"))
-        values = {"reason": slot.reason or "its WAL was removed", "connector": wanted.connector}
-        found.find(kinds.SLOT_LOST, slot=name, slot_literal=literal, **values)
+        found.find(kinds.SLOT_LOST, slot=name, reason=slot.reason or "its WAL was removed")
     elif slot.wal_status == "unreserved" and keep:
         found.find(kinds.SLOT_UNRESERVED, slot=name, keep=size(keep), double=f"{max(1, keep * 2 // 1024**2)}MB")
     elif not slot.active:

@@ -206,8 +206,7 @@ SLOT_MISSING = Kind(
     check="slot",
     what="the source has no replication slot {slot}: what changes now is kept for nobody",
     mend="if the connector never ran, run `clearsight register`: it makes the slot when it starts. If there was one before, "
-    "what changed since is gone, and a new snapshot is due: curl -X PUT '{connector}/stop'; "
-    "curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume'",
+    "what changed since is gone: `clearsight register --new-snapshot` begins anew, and the gap is recorded",
     follows=(
         "source.slots-free",
         "source.senders-free",
@@ -233,8 +232,7 @@ SLOT_LOST = Kind(
     code="source.slot-lost",
     check="slot",
     what="the replication slot {slot} is lost ({reason}): changes since then are gone from the stream",
-    mend="curl -X PUT '{connector}/stop'; SELECT pg_drop_replication_slot({slot_literal}); "
-    "curl -X DELETE '{connector}/offsets'; curl -X PUT '{connector}/resume': it takes a new snapshot",
+    mend="run `clearsight register --new-snapshot`: it drops the slot and begins anew, and the gap is recorded",
 )
 SLOT_UNRESERVED = Kind(
     code="source.slot-unreserved",

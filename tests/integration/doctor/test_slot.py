@@ -14,7 +14,7 @@ from tests.integration.doctor.world import World
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-CALL = re.compile(r"curl -X (PUT|DELETE) '([^']+)'")
+COMMAND = re.compile(r"`(clearsight [^`]+)`")
 
 
 def drop_slot(world: World) -> None:
@@ -33,10 +33,10 @@ def drop_slot(world: World) -> None:
         until(dropped, "the slot is dropped")
 
 
-def follow(mend: str) -> None:
-    """The calls that it names, in their order. Kafka Connect answers 400 until the connector has stopped."""
-    for method, url in CALL.findall(mend):
-        until(lambda m=method, u=url: httpx.request(m, u).is_success, f"{method} {url}")  # type: ignore[misc]
+def follow(world: World, mend: str) -> None:
+    """The command that it names for a connector that ran before."""
+    _, *arguments = COMMAND.findall(mend)[-1].split()
+    world.product.run(*arguments)
 
 
 def codes(report: Report) -> tuple[list[str], list[str]]:
@@ -49,6 +49,6 @@ def test_a_dropped_slot_is_mended_as_it_says(world: World) -> None:
     until(lambda: "FAILED" in httpx.get(place).text, "the task failed", 60)
     report = world.examine("source", "connect")
     assert codes(report) == (["source.slot-missing"], ["connect.failed"])
-    follow(report.findings[0].mend)
+    follow(world, report.findings[0].mend)
     until(lambda: codes(world.examine("source", "connect")) == ([], []), "the stream is back", 60)
     world.forget_gaps()
