@@ -40,7 +40,7 @@ def create_api(settings: Settings) -> FastAPI:
         api.include_router(part.router)
     problems.install(api)
     api.add_middleware(WhileClientWaits, below="/rca/")
-    api.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    api.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)
     _guard(api, service)
     return api
 

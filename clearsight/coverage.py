@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from clearsight.origin import lsn_of
 
@@ -30,7 +30,8 @@ COUNT_LIMIT = 1000
 
 
 JOIN_GRACE = timedelta(seconds=15)
-"""How long after a log line its request's transaction may commit."""
+"""How long after a log line its request's transaction may commit: pending lines of before what has landed of the changes,
+and so long before, belong to requests that changed nothing."""
 
 CLOCK_SKEW = timedelta(minutes=1)
 """How far the clocks of source, CloudWatch and Kafka may differ."""
@@ -149,12 +150,6 @@ def coverage(
         gaps=list(gaps),
         dead_letters=counts.dead_letters,
     )
-
-
-def joinable_after(watermarks: Sequence[Watermark]) -> datetime:
-    """Pending lines up to this time belong to requests that changed nothing."""
-    throughs = [mark.through_at for mark in watermarks if mark.kind == "changes"]
-    return min(throughs) - JOIN_GRACE if throughs else datetime.min.replace(tzinfo=UTC)
 
 
 def _landed(throughs: Sequence[datetime | None], until: datetime | None) -> bool:

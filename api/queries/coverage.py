@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
     Interval,
     Select,
+    Text,
     and_,
     bindparam,
     cast,
     exists,
     func,
     literal,
+    or_,
     select,
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import NamedFromClause
 
+from api.queries.prepared import prepared
 from clearsight.coverage import (
     CLOCK_SKEW,
     COUNT_LIMIT,
+    JOIN_GRACE,
     Acknowledged,
     Counts,
     Coverage,
     Gap,
     Watermark,
-    joinable_after,
 )
 from clearsight.coverage import coverage as shape
 from sql.models import SCHEMA, consumer_position, gap, watermark
@@ -61,34 +65,61 @@ async def coverage(
     """Coverage of an answer about the time from `since` (None: it rests on everything before its end) to `until` (None:
     open), read in the snapshot of the answer itself.
     """
-    marks = [Watermark(*row) for row in (await connection.execute(_WATERMARKS))]
-    about = {"since": since or BEGINNING, "until": until or END}
-    counts = (await connection.execute(_COUNTS, {"joinable_after": joinable_after(marks), **about})).one()
-    gaps = [_gap(*row) for row in (await connection.execute(_GAPS, about))]
+    (found,) = await _EVERYTHING.rows(connection, {"since": since or BEGINNING, "until": until or END})
     return shape(
-        marks,
+        msgspec.json.decode(found.marks, type=list[Watermark]),
         Counts(
-            pending=min(counts.pending_changes + counts.pending_logs, COUNT_LIMIT),
-            pending_since=min(filter(None, (counts.changes_since, counts.logs_since)), default=None),
-            unlinked=counts.unlinked,
-            dead_letters=counts.dead_letters,
+            pending=min(found.pending_changes + found.pending_logs, COUNT_LIMIT),
+            pending_since=min(filter(None, (found.changes_since, found.logs_since)), default=None),
+            unlinked=found.unlinked,
+            dead_letters=found.dead_letters,
         ),
-        gaps,
+        [_gap(each) for each in msgspec.json.decode(found.gaps, type=list[_Gap])],
         groups,
-        counts.now,
+        found.now,
         until,
     )
 
 
-def _gap(*row: Any) -> Gap:
-    *columns, at, by, because = row
-    return replace(Gap(*columns), acknowledged=Acknowledged(at, by, because) if at else None)
+class _Gap(msgspec.Struct):
+    """As the database tells it."""
+
+    gap_id: int
+    topic: str
+    kafka_partition: int
+    from_offset: int
+    to_offset: int | None
+    reason: str
+    detected_at: datetime
+    events_after: datetime | None
+    events_before: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_because: str | None
+
+
+def _gap(found: _Gap) -> Gap:
+    at, by, because = found.acknowledged_at, found.acknowledged_by, found.acknowledged_because
+    return Gap(
+        found.gap_id,
+        found.topic,
+        found.kafka_partition,
+        found.from_offset,
+        found.to_offset,
+        found.reason,
+        found.detected_at,
+        found.events_after,
+        found.events_before,
+        Acknowledged(at, by or "", because or "") if at else None,
+    )
 
 
 def _watermarks_statement() -> Select[Any]:
     """For each source and log group the newest watermark whose offsets have all been reached."""
     names = (
-        select(watermark.c.kind, watermark.c.name).where(watermark.c.kind.in_(("changes", "logs"))).distinct()
+        select(watermark.c.kind, watermark.c.name)
+        .where(or_(watermark.c.kind == "changes", watermark.c.kind == "logs"))
+        .distinct()
     ).subquery("names")
     wanted = func.jsonb_each_text(watermark.c.offsets).table_valued("key", "value").alias("wanted")
     reached = exists().where(
@@ -112,23 +143,33 @@ def _watermarks_statement() -> Select[Any]:
     )
 
 
-def _counts_statement() -> Select[Any]:
-    """By a function of the database, which counts what nobody may see as well: an answer to somebody who sees a part is not
-    complete while what waits may belong to it."""
+def _everything_statement() -> Select[Any]:
+    """All that coverage is made of, in one look at the database. Rows as JSON.
+
+    Counts come by a function of the database, which counts what nobody may see as well: an answer to somebody who sees a
+    part is not complete while what waits may belong to it.
+    """
     columns = ("now", "pending_changes", "changes_since", "pending_logs", "logs_since", "unlinked", "dead_letters")
+    marks = _watermarks_statement().cte("marks")
+    slowest = select(func.min(marks.c.through_at) - JOIN_GRACE).where(marks.c.kind == "changes").scalar_subquery()
     uncertain = getattr(func, SCHEMA).uncertain(
         _SINCE,
         _UNTIL,
-        bindparam("joinable_after", type_=DateTime(timezone=True)),
+        func.coalesce(slowest, BEGINNING, type_=DateTime(timezone=True)),
         literal(CLOCK_SKEW, Interval),
         literal(COUNT_LIMIT, BigInteger),
     )
     found = uncertain.table_valued(*columns).alias("found")
-    return select(*(found.c[name] for name in columns))
+    return select(
+        *(found.c[name] for name in columns), _as_json(marks, "marks"), _as_json(_GAPS.subquery("gaps"), "gaps")
+    )
 
 
-_WATERMARKS = _watermarks_statement()
-_COUNTS = _counts_statement()
+def _as_json(rows: NamedFromClause, name: str) -> ColumnElement[str]:
+    told = func.coalesce(cast(func.jsonb_agg(func.to_jsonb(rows.table_valued())), Text), "[]")
+    return select(told).select_from(rows).scalar_subquery().label(name)
+
+
 _GAPS = (
     select(
         gap.c.gap_id,
@@ -148,3 +189,4 @@ _GAPS = (
     .order_by(gap.c.gap_id.desc())
     .limit(GAPS_SHOWN)
 )
+_EVERYTHING = prepared(_everything_statement())

@@ -52,7 +52,7 @@ async def scenario_key(connection: AsyncConnection, scenario_id: str) -> int:
     """Raises Unknown."""
     found = (
         None
-        if _impossible(scenario_id)
+        if impossible(scenario_id)
         else await connection.scalar(
             select(dim_scenario.c.scenario_key).where(dim_scenario.c.scenario_id == scenario_id)
         )
@@ -69,7 +69,7 @@ async def run_key(connection: AsyncConnection, run_id: str) -> RunKey:
         .join(dim_scenario, dim_scenario.c.scenario_key == dim_run.c.scenario_key, isouter=True)
         .where(dim_run.c.run_id == run_id)
     )
-    found = None if _impossible(run_id) else (await connection.execute(statement)).one_or_none()
+    found = None if impossible(run_id) else (await connection.execute(statement)).one_or_none()
     if found is None:
         raise await unknown(connection, "run", run_id)
     return RunKey(*found)
@@ -85,7 +85,7 @@ async def user_key(connection: AsyncConnection, user_id: str) -> int:
 
 async def user_keys(connection: AsyncConnection, user_ids: Sequence[str]) -> list[int]:
     """Of those of these users that have landed."""
-    possible = [each for each in user_ids if not _impossible(each)]
+    possible = [each for each in user_ids if not impossible(each)]
     return list(
         (await connection.execute(select(dim_user.c.user_key).where(dim_user.c.user_id.in_(possible)))).scalars()
     )
@@ -94,7 +94,7 @@ async def user_keys(connection: AsyncConnection, user_ids: Sequence[str]) -> lis
 async def correlation_key_of(connection: AsyncConnection, correlation_id: str) -> int | None:
     """What facts are looked up by; None where nothing of the id has landed."""
     statement = select(correlation.c.correlation_key).where(correlation.c.correlation_id == correlation_id)
-    found: int | None = None if _impossible(correlation_id) else await connection.scalar(statement)
+    found: int | None = None if impossible(correlation_id) else await connection.scalar(statement)
     return found
 
 
@@ -102,7 +102,7 @@ async def unknown(connection: AsyncConnection, kind: Kind, asked: str) -> Unknow
     """The error for an id that is not there; says so where it is the id of something else."""
     others: list[Kind] = [other for other in _IDS if other != kind]
     statement = union_all(*(select(literal(other)).where(_IDS[other] == asked) for other in others))
-    is_a = None if _impossible(asked) else (await connection.execute(statement)).scalars().first()
+    is_a = None if impossible(asked) else (await connection.execute(statement)).scalars().first()
     newest: list[str] = []
     if kind in _NEWEST:
         rows = await connection.execute(select(_IDS[kind]).order_by(_NEWEST[kind].desc()).limit(3))
@@ -110,6 +110,6 @@ async def unknown(connection: AsyncConnection, kind: Kind, asked: str) -> Unknow
     return Unknown(kind, asked, next((other for other in others if other == is_a), None), newest)
 
 
-def _impossible(identifier: str) -> bool:
+def impossible(identifier: str) -> bool:
     """PostgreSQL's text holds no NUL and no surrogates."""
     return "\0" in identifier or (not identifier.isascii() and any("\ud800" <= each <= "\udfff" for each in identifier))

@@ -25,6 +25,7 @@ from api.queries.timeline import (
     TrailFilter,
     keys_of,
     parameters,
+    shown,
     trail_event,
 )
 from clearsight.identity import id_range
@@ -222,13 +223,8 @@ async def _named(
 ) -> Sequence[Row[Any]]:
     every = union_all(*(select(each.subquery()) for each in selects)).subquery("every")
     statement = (
-        select(
-            every,
-            dim_scenario.c.scenario_id,
-            dim_user.c.user_id,
-            dim_user.c.name.label("user_name"),
-            dim_run.c.run_id,
-        )
+        select(*shown(every.c, dim_scenario.c.scenario_id, dim_user.c, dim_run.c.run_id))
+        .select_from(every)
         .join(dim_scenario, dim_scenario.c.scenario_key == every.c.scenario_key, isouter=True)
         .join(dim_user, dim_user.c.user_key == every.c.user_key, isouter=True)
         .join(dim_run, (dim_run.c.run_key == every.c.run_key) & (every.c.link != "shared"), isouter=True)

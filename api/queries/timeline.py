@@ -6,11 +6,12 @@ branches, so a page of it sorts the whole scenario.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
+from msgspec import Raw
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -340,30 +341,40 @@ LOGS = Branch(
 BRANCHES = (ACTIONS, CHANGES, STATES, LOGS)
 
 
+def shown(
+    found: Any, scenario_id: ColumnElement[str], user: Any, run_id: ColumnElement[str]
+) -> list[ColumnElement[Any]]:
+    """The columns of `trail_event`, of events with a branch's columns and of what they belong to."""
+    named = {
+        "event_id": cast(found.event_id, Text),
+        "scenario_id": scenario_id,
+        "user_id": user.user_id,
+        "user_name": user.name,
+        "run_id": run_id,
+    }
+    return [named.get(name, found.get(name)).label(name) for name in (*_SHOWN, *ORDER[1:5])]
+
+
+_SHOWN = (
+    "event_id", "occurred_at", "kind", "event_type", "summary", "scenario_id", "user_id", "user_name", "run_id", "node",
+    "level", "category", "correlation_id", "correlation_source", "link", "revision", "details",
+)  # fmt: skip
+
+
 def trail_event(row: Any) -> TrailEvent:
-    """Of a row with a branch's columns, and the ids of scenario, user and run in place of their keys."""
-    return TrailEvent(
-        event_id=str(row.event_id),
-        occurred_at=row.occurred_at,
-        kind=row.kind,
-        event_type=row.event_type,
-        summary=row.summary,
-        scenario_id=row.scenario_id,
-        user_id=row.user_id,
-        user_name=row.user_name,
-        run_id=row.run_id,
-        node=row.node,
-        level=row.level,
-        category=row.category,
-        correlation_id=row.correlation_id,
-        correlation_source=row.correlation_source,
-        link=row.link,
-        confidence=confidence(row.link, row.correlation_source),
-        revision=row.revision,
-        approximate_order=row.kind == "log",
-        details=msgspec.Raw(row.details.encode()),
-    )
+    """Of a row with the columns of `shown`. By place, for this is done for each event of each page."""
+    return _EVENT(*row[:15], confidence(row[14], row[13]), row[15], row[2] == "log", Raw(row[16]))
+
+
+_EVENT: Callable[..., TrailEvent] = TrailEvent
 
 
 def order_key(row: Any) -> OrderKey:
-    return (row.occurred_at, row.epoch, row.commit_lsn, row.lsn, row.total_order, str(row.event_id))
+    return (
+        row.occurred_at,
+        row.epoch,
+        row.commit_lsn,
+        row.lsn,
+        row.total_order,
+        str(row.event_id),
+    )

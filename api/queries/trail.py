@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.known import scenario_key
+from api.queries.known import impossible, scenario_key
 from api.queries.prepared import Prepared, prepared
 from api.queries.timeline import (
     BRANCHES,
@@ -42,6 +42,7 @@ from api.queries.timeline import (
     order_key,
     parameters,
     shape,
+    shown,
     trail_event,
 )
 from sql.models import correlation_touch, dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
@@ -67,18 +68,22 @@ async def trail(
     Pages never overlap and never skip while rows arrive. An event that lands late, with a time before a page that was
     read already, is on no later page; `coverage` says up to when that cannot happen any more.
     """
-    key = await scenario_key(connection, scenario_id)
     kinds = tuple(branch.kind for branch in BRANCHES if branch.may_match(filters))
     if not kinds:
+        await scenario_key(connection, scenario_id)
         return TrailPage([], None)
     given = parameters(filters, await keys_of(connection, filters), after)
-    given |= {"scenario": key, "scenario_id": scenario_id, "most": limit + 1, "last": limit}
+    given |= {"scenario_id": "" if impossible(scenario_id) else scenario_id, "most": limit + 1, "last": limit}
     rows = await _statement(kinds, shape(filters), after is not None).rows(connection, given)
-    shown = rows[:limit]
-    return TrailPage([trail_event(row) for row in shown], order_key(shown[-1]) if len(rows) > limit else None)
+    if not rows:
+        await scenario_key(connection, scenario_id)
+    page = rows[:limit]
+    return TrailPage([trail_event(row) for row in page], order_key(page[-1]) if len(rows) > limit else None)
 
 
-_SCENARIO, _MOST = bindparam("scenario", type_=BigInteger), bindparam("most", type_=BigInteger)
+_ID, _MOST = bindparam("scenario_id", type_=Text), bindparam("most", type_=BigInteger)
+_SCENARIO = select(dim_scenario.c.scenario_key).where(dim_scenario.c.scenario_id == _ID).scalar_subquery()
+"""Within the statement, so that a page is one look at the database; where nothing is found it is asked whether it is known."""
 
 
 @lru_cache(maxsize=512)
@@ -92,13 +97,8 @@ def _statement(kinds: tuple[str, ...], filters: TrailFilter, later: bool) -> Pre
         parts.append(select(_page(LOGS, _shared(own), filters, later).subquery("shared")))
     page = _merged(parts).subquery("page")
     return prepared(
-        select(
-            page,
-            bindparam("scenario_id", type_=Text).label("scenario_id"),
-            dim_user.c.user_id,
-            dim_user.c.name.label("user_name"),
-            dim_run.c.run_id,
-        )
+        select(*shown(page.c, _ID, dim_user.c, dim_run.c.run_id))
+        .select_from(page)
         .join(dim_user, dim_user.c.user_key == page.c.user_key, isouter=True)
         .join(dim_run, (dim_run.c.run_key == page.c.run_key) & (page.c.link != "shared"), isouter=True)
         .order_by(*(page.c[name] for name in ORDER))
