@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+from psycopg import sql
 from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -19,7 +20,7 @@ from clearsight.errors import ClearSightError, ConfigurationError, Unavailable
 from clearsight.settings import Settings, required
 from sql.engine import sqlalchemy_url
 
-_ASK = "SELECT rpt.ask_as(%s, %s)"
+_BEGIN, _BEGIN_AS = sql.SQL("BEGIN"), sql.SQL("BEGIN; SELECT rpt.ask_as({}, {})")
 MEND = "start it (`clearsight up`), or correct CLEARSIGHT_REPORT__API_DSN"
 
 
@@ -28,13 +29,12 @@ class QuestionTooSlow(ClearSightError):
 
 
 def pooled_engine(settings: Settings) -> AsyncEngine:
-    """For a process that answers many questions. Connections are checked before use: a restarted database is no error."""
+    """For a process that answers many questions."""
     return _engine(
         settings,
         pool_size=settings.api.pool_size,
         max_overflow=0,
         pool_timeout=settings.api.pool_wait_s,
-        pool_pre_ping=True,
         pool_use_lifo=True,  # the connection whose statements are prepared
     )
 
@@ -60,6 +60,7 @@ def _engine(settings: Settings, **pool: Any) -> AsyncEngine:
             "application_name": "clearsight-api",
             "prepare_threshold": 1,
         },
+        isolation_level="AUTOCOMMIT",  # a question begins and ends its transaction itself
         json_deserializer=msgspec.json.decode,
         use_native_hstore=False,
         **pool,
@@ -75,10 +76,13 @@ async def question(engine: AsyncEngine, caller: Caller | None = None) -> AsyncIt
     the schema or a right is missing.
     """
     try:
-        async with engine.connect() as connection:
-            await _ask_as(connection, caller or engine.get_execution_options().get("clearsight_caller"))
+        connection = await _begun(engine, caller or engine.get_execution_options().get("clearsight_caller"))
+        try:
             yield connection
-            await connection.commit()  # at a rollback psycopg forgets its prepared statements, and all is planned anew
+            # at a rollback psycopg forgets its prepared statements, and all is planned anew
+            await (await _driver(connection)).commit()
+        finally:
+            await connection.close()
     except PoolTimeout:
         raise Unavailable(
             "all connections to the reporting database are busy", "ask again, or raise api.pool_size"
@@ -91,13 +95,45 @@ async def question(engine: AsyncEngine, caller: Caller | None = None) -> AsyncIt
         raise Unavailable(f"the reporting database did not answer: {error.strerror or error}", MEND) from None
 
 
-async def _ask_as(connection: AsyncConnection, caller: Caller | None) -> None:
-    """By the driver itself: this is a part of every answer's time."""
-    if caller is None:
-        return
+async def _begun(engine: AsyncEngine, caller: Caller | None) -> AsyncConnection:
+    """A connection in its transaction, as the caller. One that died in the pool shows it here, before anything was asked:
+    then all are made anew, once, so that a database that was restarted is no error."""
+    try:
+        return await _begin(engine, caller)
+    except _Dead:
+        await engine.dispose()
+    try:
+        return await _begin(engine, caller)
+    except _Dead as dead:
+        raise dead.error from None
+
+
+async def _begin(engine: AsyncEngine, caller: Caller | None) -> AsyncConnection:
+    """In one round trip, by the driver itself: this is a part of every answer's time."""
+    connection = await engine.connect()
+    try:
+        driver = await _driver(connection)
+        asking = _BEGIN_AS.format(caller.role, caller.user_id) if caller else _BEGIN
+        await driver.execute(asking, prepare=False)
+    except psycopg.OperationalError as error:
+        await connection.close()
+        raise (_Dead(error) if driver.closed else error) from None
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+class _Dead(Exception):
+    def __init__(self, error: psycopg.OperationalError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _driver(connection: AsyncConnection) -> psycopg.AsyncConnection[Any]:
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, psycopg.AsyncConnection)
-    await driver.execute(_ASK, (caller.role, caller.user_id))
+    return driver
 
 
 def _explained(error: DBAPIError) -> ClearSightError | SQLAlchemyError:

@@ -236,7 +236,7 @@ class LogParameters(Paged):
         return self
 
 
-def no_parameters(request: Request) -> None:
+async def no_parameters(request: Request) -> None:
     """For endpoints that take none."""
     for name in request.query_params:
         raise field_problem(name, "no such parameter")

@@ -36,6 +36,15 @@ class Service:
         return self.settings.api.link_base + run_page(run_id)
 
 
+async def the_service(request: Request) -> Service:
+    """As a dependency: FastAPI runs what is not a coroutine in a thread, which costs more than it does."""
+    return service_of(request)
+
+
+async def the_caller(request: Request) -> Caller | None:
+    return caller_of(request)
+
+
 def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
@@ -52,6 +61,6 @@ async def connection_of(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-TheService = Annotated[Service, Depends(service_of)]
-TheCaller = Annotated[Caller | None, Depends(caller_of)]
+TheService = Annotated[Service, Depends(the_service)]
+TheCaller = Annotated[Caller | None, Depends(the_caller)]
 Question = Annotated[AsyncConnection, Depends(connection_of)]
