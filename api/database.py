@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from clearsight.errors import ClearSightError, ConfigurationError, Unavailable
 from clearsight.settings import Settings, required
 from sql.engine import sqlalchemy_url
 
-_BEGIN, _BEGIN_AS = sql.SQL("BEGIN"), sql.SQL("BEGIN; SELECT rpt.ask_as({}, {})")
+_BEGIN_AS = sql.SQL("BEGIN; SELECT rpt.ask_as({}, {})")
 MEND = "start it (`clearsight up`), or correct CLEARSIGHT_REPORT__API_DSN"
 
 
@@ -113,8 +114,7 @@ async def _begin(engine: AsyncEngine, caller: Caller | None) -> AsyncConnection:
     connection = await engine.connect()
     try:
         driver = await _driver(connection)
-        asking = _BEGIN_AS.format(caller.role, caller.user_id) if caller else _BEGIN
-        await driver.execute(asking, prepare=False)
+        await driver.execute(_asking(caller.role, caller.user_id) if caller else b"BEGIN", prepare=False)
     except psycopg.OperationalError as error:
         await connection.close()
         raise (_Dead(error) if driver.closed else error) from None
@@ -122,6 +122,11 @@ async def _begin(engine: AsyncEngine, caller: Caller | None) -> AsyncConnection:
         await connection.close()
         raise
     return connection
+
+
+@lru_cache(1024)
+def _asking(role: str, user_id: str | None) -> bytes:
+    return _BEGIN_AS.format(role, user_id).as_bytes()
 
 
 class _Dead(Exception):

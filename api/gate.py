@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from rfc9457 import Problem
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,23 +36,23 @@ SCOPE_BELOW = {"/rca/": "rca", "/odata/": "odata", "/metrics": "metrics"}
 HEAVY_BELOW = ("/rca/errors/", "/rca/user/", "/rca/changes/")
 """They add up rows of a whole period."""
 
-_FOR_DATA = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+_FOR_DATA = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _FOR_PAGES = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws: wss:; "
-    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+    b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws: wss:; "
+    b"frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
 _FOR_DOCS = (
-    "default-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https://fastapi.tiangolo.com; "
-    "frame-ancestors 'none'"
+    b"default-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https://fastapi.tiangolo.com; "
+    b"frame-ancestors 'none'"
 )
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-OFF_HEADER = ("X-ClearSight-Authentication", "off")
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+OFF_HEADER = (b"x-clearsight-authentication", b"off")
 
 
 class Gate:
@@ -73,7 +73,11 @@ class Gate:
         self._heavy = heavy
         self._metrics = metrics
         self._hosts = frozenset(hosts)
-        self._https = https
+        self._always = list(_HEADERS)
+        if https:
+            self._always.append((b"strict-transport-security", b"max-age=31536000"))
+        if not keyring.required:
+            self._always.append(OFF_HEADER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -103,7 +107,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._add_headers(MutableHeaders(scope=message), scope["path"])
+                self._add_headers(message, scope["path"])
             await send(message)
 
         self._metrics.begun()
@@ -138,27 +142,27 @@ class Gate:
                 403, "authentication is off: only this machine itself may ask (set CLEARSIGHT_API__AUTH=keys)"
             )
 
-    def _add_headers(self, headers: MutableHeaders, path: str) -> None:
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
-        html = headers.get("content-type", "").startswith("text/html")
-        headers.setdefault(
-            "Content-Security-Policy", (_FOR_DOCS if path == "/docs" else _FOR_PAGES) if html else _FOR_DATA
-        )
+    def _add_headers(self, message: Message, path: str) -> None:
+        """Where the answer does not have them of its own. Raw, because this is a part of every answer's time."""
+        headers: list[tuple[bytes, bytes]] = list(message["headers"])
+        present = dict(headers)
+        html = present.get(b"content-type", b"").startswith(b"text/html")
+        policy = (_FOR_DOCS if path == "/docs" else _FOR_PAGES) if html else _FOR_DATA
+        wanted = [*self._always, (b"content-security-policy", policy)]
         if path.startswith(("/rca/", "/odata/")):
-            headers.setdefault("Cache-Control", "private, no-cache")
-            headers.add_vary_header("X-API-Key, Authorization")
-        if self._https:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if not self._keyring.required:
-            headers[OFF_HEADER[0]] = OFF_HEADER[1]
+            wanted.append((b"cache-control", b"private, no-cache"))
+            headers.append((b"vary", b"X-API-Key, Authorization"))
+        headers += [pair for pair in wanted if pair[0] not in present]
+        message["headers"] = headers
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, response: Response) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
         self._metrics.refused(response.status_code)
-        self._add_headers(response.headers, scope["path"])
+        told: Message = {"headers": response.raw_headers}
+        self._add_headers(told, scope["path"])
+        response.raw_headers = told["headers"]
         await response(scope, receive, send)
 
 
