@@ -27,6 +27,7 @@ from clearsight.errors import LandingError, PositionLost, Unavailable
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
 from stream_processors.in_step import InStep
+from stream_processors.membership import Membership
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
 from stream_processors.records import RawRecord
 
@@ -67,6 +68,7 @@ class Source:
         """Next offsets of what has landed since the last commit."""
         self._assignment = 0
         """Grows with each assignment and revocation."""
+        self._membership = Membership(time.monotonic, self._answers)
         self.assigned = False
 
     def check(self) -> None:
@@ -81,6 +83,13 @@ class Source:
                 f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them"
             )
 
+    def _answers(self) -> bool:
+        try:
+            self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
+        except KafkaException:
+            return False
+        return True
+
     def open(self) -> None:
         """Join the group."""
         self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
@@ -92,6 +101,7 @@ class Source:
         Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
         """
         self._commit()
+        self._membership.check()
         limit = self._worker.batch_max_events
         assignment = self._assignment
         ready = self._in_step.take(limit, self._end)
@@ -223,6 +233,7 @@ class Source:
         consumer.assign(starts)
         consumer.resume(starts)  # a pause survives the loss of a partition
         self._assignment += 1
+        self._membership.dealt()
         self.assigned = True
         log.info("owns %d partitions", len(places))
 
@@ -251,6 +262,7 @@ class Source:
         self._ownership.release(places)
         self._in_step.drop(places)
         self._assignment += 1
+        self._membership.lost()
 
     def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
         names = sorted({place.topic for place in places})
