@@ -229,7 +229,8 @@ class Source:
             # from here on "nothing committed" means that this group has landed nothing of it
             consumer.commit(offsets=first_time, asynchronous=False)
         for found in starts:
-            self._in_step.begin(Partition(found.topic, found.partition), found.offset)
+            place = Partition(found.topic, found.partition)
+            self._in_step.begin(place, found.offset, logs[place].high)
         consumer.assign(starts)
         consumer.resume(starts)  # a pause survives the loss of a partition
         self._assignment += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.debezium import NAMES
 
-from stream_processors.in_step import BATCH_BYTES, FULL, FULL_BYTES, SLACK_MS, InStep
+from stream_processors.in_step import BATCH_BYTES, FULL, FULL_BYTES, SLACK_MS, WAIT_MS, InStep
 from stream_processors.positions import Partition
 from stream_processors.records import RawRecord
 
@@ -19,8 +20,9 @@ ROWS = NAMES.change("forecast.inputs")
 TOPICS = (NAMES.message, ROWS, NAMES.logs)
 
 
-def record(topic: str, offset: int, appended_ms: int, partition: int = 0) -> RawRecord:
-    return RawRecord(topic, partition, offset, appended_ms, None, b"")
+def record(topic: str, offset: int, appended_ms: int, partition: int = 0, commit_lsn: int | None = None) -> RawRecord:
+    sequence = "" if commit_lsn is None else json.dumps({"sequence": f'["{commit_lsn}","9"]'}, separators=(",", ":"))
+    return RawRecord(topic, partition, offset, appended_ms, None, sequence.encode())
 
 
 def in_step_of(*places: tuple[str, int]) -> InStep:
@@ -49,7 +51,7 @@ def test_rows_wait_for_contexts_that_are_still_to_be_read() -> None:
         in_step.add(record(ROWS, offset, 900 + offset * 100))
     more_contexts = in_step.take(100, ends_of(rows=10))
     assert [found.appended_ms for found in more_contexts if found.topic == ROWS] == []
-    in_step.add(record(NAMES.message, 1, 1_000 + SLACK_MS))
+    in_step.add(record(NAMES.message, 1, 1_000 + WAIT_MS))
     assert [found.appended_ms for found in in_step.take(100, ends_of(rows=10)) if found.topic == ROWS] == [900, 1_000]
 
 
@@ -63,6 +65,42 @@ def test_a_context_that_was_appended_a_little_later_goes_first() -> None:
     in_step.add(record(NAMES.logs, 0, 900))
     taken = [(found.topic, found.offset) for found in in_step.take(100, lambda place: 0)]
     assert taken == [(NAMES.message, 0), (ROWS, 0), (ROWS, 1), (NAMES.logs, 0), (NAMES.message, 1)]
+
+
+def test_what_kafka_has_not_told_of_yet_is_known_from_the_start() -> None:
+    in_step = InStep(NAMES.rank, 2_000)
+    in_step.begin(Partition(NAMES.message, 0), 0, end=1)
+    in_step.begin(Partition(ROWS, 0), 0, end=1)
+    in_step.add(record(ROWS, 0, 1_000, commit_lsn=10))
+    assert in_step.take(10, lambda place: -1001) == []
+    in_step.add(record(NAMES.message, 0, 1_500, commit_lsn=10))
+    assert len(in_step.take(10, lambda place: -1001)) == 2
+
+
+def test_rows_wait_by_commit_order_and_contexts_go_where_nothing_else_can() -> None:
+    """A context far behind its rows: neither may wait for the other."""
+    in_step = in_step_of((NAMES.message, 0), (ROWS, 0))
+    in_step.add(record(ROWS, 0, 1_000, commit_lsn=10))
+    in_step.add(record(ROWS, 1, 1_001, commit_lsn=20))
+    in_step.add(record(NAMES.message, 0, 9_000, commit_lsn=10))
+    taken = in_step.take(10, ends_of(rows=9))
+    assert [(one.topic, one.offset) for one in taken] == [(ROWS, 0), (NAMES.message, 0)]
+    in_step.add(record(NAMES.message, 1, 9_001, commit_lsn=15))
+    assert [one.offset for one in in_step.take(10, ends_of(rows=9))] == [1]
+    in_step.add(record(NAMES.message, 2, 9_002, commit_lsn=20))
+    assert len(in_step.take(10, ends_of(rows=9))) == 2
+
+
+def test_contexts_of_rows_that_go_go_with_them_however_late_they_were_appended() -> None:
+    in_step = in_step_of((NAMES.message, 0), (ROWS, 0), (ROWS, 1))
+    for offset in range(4):
+        in_step.add(record(NAMES.message, offset, 9_000 + offset, commit_lsn=offset * 10))
+        in_step.add(record(ROWS, offset, 1_000 + offset, offset % 2, commit_lsn=offset * 10))
+    assert [(one.topic, one.offset) for one in in_step.take(3, lambda place: 0)] == [
+        *((ROWS, offset) for offset in range(3)),
+        *((NAMES.message, offset) for offset in range(3)),
+    ]
+    assert len(in_step.take(3, lambda place: 0)) == 2
 
 
 def test_a_partition_that_is_caught_up_holds_nobody_back() -> None:
@@ -103,7 +141,7 @@ def test_everything_is_taken_once_and_in_order_of_its_partition(
     for topic, number, appended_ms in found:
         log = logs.setdefault(Partition(topic, number), [])
         time_ms = max(appended_ms, log[-1].appended_ms if log else 0)
-        log.append(record(topic, len(log), time_ms, number))
+        log.append(record(topic, len(log), time_ms, number, commit_lsn=time_ms // 7))
     unread = {place: list(log) for place, log in logs.items()}
     in_step, taken = in_step_of(*logs), []
 
