@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Tuple, and_, bindparam, literal, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Tuple, and_, bindparam, literal, tuple_
 
 
 def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
@@ -15,8 +15,18 @@ def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnEl
 
 def after_named(columns: Sequence[ColumnElement[Any]], names: Sequence[str]) -> ColumnElement[bool]:
     """As `after`, with the key in parameters of these names."""
-    bound = [bindparam(name, type_=column.type) for name, column in zip(names, columns, strict=True)]
+    bound = _named(columns, names)
     return and_(columns[0] >= bound[0], tuple_(*columns) > tuple_(*bound))
+
+
+def before_named(columns: Sequence[ColumnElement[Any]], names: Sequence[str]) -> ColumnElement[bool]:
+    """As `before`, with the key in parameters of these names."""
+    bound = _named(columns, names)
+    return and_(columns[0] <= bound[0], tuple_(*columns) < tuple_(*bound))
+
+
+def _named(columns: Sequence[ColumnElement[Any]], names: Sequence[str]) -> list[BindParameter[Any]]:
+    return [bindparam(name, type_=column.type) for name, column in zip(names, columns, strict=True)]
 
 
 def before(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:

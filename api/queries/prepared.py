@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Select
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +20,8 @@ class Prepared:
     constants: dict[str, Any]
     """Parameters that the statement itself holds."""
 
-    async def rows(self, connection: AsyncConnection, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def rows(self, connection: AsyncConnection, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """Rows by place and by name."""
         return (await connection.exec_driver_sql(self.text, {**self.constants, **parameters})).all()
 
 

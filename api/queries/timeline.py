@@ -143,9 +143,9 @@ class Branch:
         """As `after`, of the key in `parameters`."""
         return keyset.after_named(self._key(), [f"after_{name}" for name in ORDER])
 
-    def before(self, key: OrderKey) -> ColumnElement[bool]:
-        """Earlier in the order of the timeline than this event."""
-        return keyset.before(self._key(), key)
+    def earlier(self) -> ColumnElement[bool]:
+        """Before the key in `parameters`."""
+        return keyset.before_named(self._key(), [f"after_{name}" for name in ORDER])
 
     def _key(self) -> list[ColumnElement[Any]]:
         return [self.fact.c[name] if name in self.fact.c else literal(0, BigInteger) for name in ORDER]
@@ -184,7 +184,12 @@ def parameters(filters: TrailFilter, keys: Keys, after: OrderKey | None = None) 
         "correlation": keys.correlation,
         "q": None if filters.q is None else f"%{_escaped(filters.q)}%",
     }
-    return found | ({f"after_{name}": value for name, value in zip(ORDER, after, strict=True)} if after else {})
+    return found | (named_key(after) if after else {})
+
+
+def named_key(key: OrderKey) -> dict[str, Any]:
+    """The parameters of `later` and `earlier`."""
+    return {f"after_{name}": value for name, value in zip(ORDER, key, strict=True)}
 
 
 def shape(filters: TrailFilter) -> TrailFilter:
