@@ -145,7 +145,7 @@ class WorkerSettings(Section):
     session_timeout_ms: int = 10_000
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(
-        9464, ge=0, le=65535, description="where Prometheus asks this worker; several on one machine need one each; 0: any free one"
+        9464, ge=0, le=65535, description="where Prometheus asks a worker; one for each on a machine; 0: any free one"
     )
     database_retry_s: float = Field(
         60.0, gt=0, description="how long a batch is tried again while the reporting database is away"

@@ -144,9 +144,7 @@ def _latency(
             _bare(connection, asked[path])
         each, seconds = max(requests // PARTS, 1), SECONDS_EACH / PARTS
         for part in range(PARTS):  # side by side, so that both see the same machine
-            times_ms += one_at_a_time(
-                port, paths[part % len(paths) :] + paths, headers, each, seconds
-            )
+            times_ms += one_at_a_time(port, paths[part % len(paths) :] + paths, headers, each, seconds)
             until_s = time.monotonic() + seconds
             for number in range(each):
                 sql_ms.append(_bare(connection, asked[paths[(part + number) % len(paths)]]))
