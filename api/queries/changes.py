@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, Text, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,16 +54,22 @@ async def value_changes(
 
 
 async def changes_of_ids(connection: AsyncConnection, table: InputTable, ids: Sequence[str]) -> list[ValueChange]:
-    """These changes of inputs. An id begins with its event's time, so that only the partitions of those are looked at."""
+    """These changes of inputs."""
     if not ids:
         return []
+    return [
+        change for row in await connection.execute(_values().where(*of_ids(ids))) for change in _changes(row, table)
+    ]
+
+
+def of_ids(ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    """Row changes with these ids. An id begins with its event's time: only the months of those are looked at."""
     times = [id_time_us(each) for each in ids]
-    statement = _values().where(
+    return (
         _CHANGE.event_id == func.any(literal(list(ids), ARRAY(_CHANGE.event_id.type))),
         _CHANGE.occurred_at >= from_us(clamp_us(min(times))),
         _CHANGE.occurred_at < from_us(clamp_us(max(times)) + 1000),
     )
-    return [change for row in await connection.execute(statement) for change in _changes(row, table)]
 
 
 async def removals(

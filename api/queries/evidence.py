@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.changes import MOST, value_changes
+from api.queries.changes import MOST, of_ids, value_changes
 from api.queries.events import LogEvent
 from api.queries.run import run_lines
 from api.queries.runs import RunRecord, last_good_run
@@ -169,7 +169,7 @@ async def _origins(connection: AsyncConnection, inputs: Iterable[dict[str, Any] 
     statement = (
         select(fact_row_change.c.event_id, func.coalesce(dim_user.c.name, dim_user.c.user_id))
         .join(dim_user, dim_user.c.user_key == fact_row_change.c.user_key)
-        .where(fact_row_change.c.event_id.in_(sorted(events)))
+        .where(*of_ids(sorted(map(str, events))))
     )
     return {str(event): who for event, who in (await connection.execute(statement))}
 
