@@ -15,12 +15,25 @@ _ALWAYS = (401, 403, 429, 503)
 """Of the gate and the database."""
 
 
+_KEYS = {
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
+    "parameter": {"type": "apiKey", "in": "query", "name": "api_key", "description": "for Power BI"},
+}
+"""Each will do; see docs/ACCESS.md."""
+_OPEN = "/health/"
+
+
 class DocumentedApi(FastAPI):
-    """With examples as they are: FastAPI leaves out what is null."""
+    """With examples as they are: FastAPI leaves out what is null. The gate is no part of FastAPI, so its keys are added."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        for methods in document["paths"].values():
+        document["components"]["securitySchemes"] = _KEYS
+        document["security"] = [{name: []} for name in _KEYS]
+        for path, methods in document["paths"].items():
+            if path.startswith(_OPEN):
+                methods["get"]["security"] = []
             content = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
             answer = content.get("application/json", {})
             if isinstance(answer.get("example"), str):

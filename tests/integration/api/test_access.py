@@ -369,6 +369,17 @@ async def test_with_the_database_away_nobody_is_let_in(server: Server) -> None:
     assert "secret" not in answer.text
 
 
+def test_the_document_says_where_keys_go(world: World) -> None:
+    document = world.ask("/openapi.json", world.keys["analyst"]).json()
+    schemes = document["components"]["securitySchemes"]
+    assert {scheme["name"] for scheme in schemes.values() if scheme["type"] == "apiKey"} == {"X-API-Key", "api_key"}
+    assert {name for each in document["security"] for name in each} == set(schemes)
+    for path, methods in document["paths"].items():
+        operation = methods["get"]
+        assert (operation.get("security") == []) is (path in OPEN), path
+        assert path in OPEN or {"401", "403"} <= set(operation["responses"]), path
+
+
 def test_no_route_hides_from_the_matrix() -> None:
     """It reads the routes from the OpenAPI document."""
     api = create_api(Settings(report=ReportSettings(api_dsn=SecretStr("postgresql://u@127.0.0.1:1/x"))))
