@@ -34,6 +34,8 @@ from clearsight.settings import required
 SESSION_TIMEOUT = "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS"
 LOGS = FOLDER / "chaos-logs"
 LANDING_LIMIT_S = 60.0
+LOST_LIMIT_S = 20.0
+"""What is lost never lands: how long nothing else may come until that is seen."""
 OUTBOX_LIMIT_S = 30.0
 BETWEEN_S = (0.5, 3.0)
 """How long it goes well between two volleys."""
@@ -87,7 +89,7 @@ def undergo(plan: Plan, say: Say) -> Outcome:
                 hits, losses = _volleys(Scene(stack, crew), evidence, plan, say)
             finally:
                 load.stop()
-        _await_landing(stack, evidence, say)
+        _await_landing(stack, evidence, LOST_LIMIT_S if losses else LANDING_LIMIT_S, say)
         say("comparing with the ledger")
         verdict = judge(evidence.ledger(), evidence.facts(), losses)
     return Outcome(hits, verdict, time.monotonic() - began_s)
@@ -162,14 +164,14 @@ def _volley(scene: Scene, evidence: Evidence, volley: list[Blow], left_s: float,
     return [Hit(blow.fault.name, ended_s - began_s - blow.after_s) for blow in volley]
 
 
-def _await_landing(stack: Ground, evidence: Evidence, say: Say) -> None:
+def _await_landing(stack: Ground, evidence: Evidence, limit_s: float, say: Say) -> None:
     """Until everything has landed or nothing more comes: what is missing then, the verdict tells."""
     reporting = Reporting(required(stack.settings.report.api_dsn, "report.api_dsn"))
 
     def progress(landed: Landed) -> None:
         say(f"{landed.lost:,} events have not landed")
 
-    wait_until_landed(evidence.truth, reporting, evidence.since, LANDING_LIMIT_S, progress)
+    wait_until_landed(evidence.truth, reporting, evidence.since, limit_s, progress)
     give_up_s = time.monotonic() + OUTBOX_LIMIT_S
     while (waiting := evidence.still_waiting()) and time.monotonic() < give_up_s:
         say(f"{waiting:,} amendments are not published")
