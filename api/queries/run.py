@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select, union_all
@@ -19,6 +19,9 @@ from clearsight.mapping import Mapping
 from sql.models import fact_cloudwatch_log
 
 MOST_LINES = 500
+LINES_WITHIN = timedelta(days=31)
+"""Lines that are further from the run than this are not looked for: the months of a long history would each cost a look."""
+
 _LOG = fact_cloudwatch_log.c
 
 
@@ -104,8 +107,11 @@ def _lines(run: RunRecord) -> list[Select[Any]]:
     conditions = [_LOG.run_key == run.run_key]
     if run.view.correlation_id is not None:
         conditions.append((_LOG.correlation_key == correlation_key(run.view.correlation_id)) & _LOG.run_key.is_(None))
+    around = [_LOG.occurred_at >= run.earliest - LINES_WITHIN]
+    if run.view.finished_at is not None:
+        around.append(_LOG.occurred_at <= run.latest + LINES_WITHIN)
     newest = (_LOG.occurred_at.desc(), _LOG.event_id.desc())
-    return [log_events().where(condition).order_by(*newest).limit(MOST_LINES + 1) for condition in conditions]
+    return [log_events().where(condition, *around).order_by(*newest).limit(MOST_LINES + 1) for condition in conditions]
 
 
 async def _failing_nodes(connection: AsyncConnection, record: RunRecord, errors: list[LogEvent]) -> list[FailingNode]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -58,7 +58,9 @@ async def state_changes(
     if after is not None:
         statement = statement.where(STATES.after(after))
     rows = (await connection.execute(statement, given)).all()
-    transitions, end = await _transitions(connection, key, filters)
+    whole = after is None and len(rows) <= limit and filters == TrailFilter(filters.since, filters.until)
+    times = [(row.occurred_at, row.to_state, row.now) for row in rows]
+    transitions, end = _until(times if whole else await _transitions(connection, key, filters), filters)
     return StateChanges(
         items=[_state_change(row) for row in rows[:limit]],
         current=current_state(transitions, end),
@@ -84,6 +86,7 @@ def _statement(key: int) -> Select[Any]:
             _STATE.commit_lsn,
             _STATE.lsn,
             _STATE.total_order,
+            func.now().label("now"),
         )
         .join(dim_user, dim_user.c.user_key == _STATE.user_key, isouter=True)
         .where(_STATE.scenario_key == key)
@@ -106,16 +109,22 @@ def _state_change(row: Any) -> StateChange:
     )
 
 
-async def _transitions(
-    connection: AsyncConnection, key: int, filters: TrailFilter
-) -> tuple[Sequence[tuple[datetime, str]], datetime]:
-    """Those of the range, oldest first, and the end up to which their states last."""
-    now: datetime = (await connection.execute(select(func.now()))).scalar_one()
-    statement = select(_STATE.occurred_at, _STATE.to_state).where(_STATE.scenario_key == key)
+_Time = tuple[datetime, str, datetime]
+"""When a state was entered, the state, and now."""
+
+
+def _until(times: Sequence[_Time], filters: TrailFilter) -> tuple[list[tuple[datetime, str]], datetime]:
+    """The transitions, and the end up to which the last state lasts."""
+    ends = [each for each in (filters.until, times[-1][2] if times else None) if each is not None]
+    return [(at, state) for at, state, _ in times], min(ends, default=datetime.max.replace(tzinfo=UTC))
+
+
+async def _transitions(connection: AsyncConnection, key: int, filters: TrailFilter) -> Sequence[_Time]:
+    """Those of the range, oldest first, whatever else was filtered."""
+    statement = select(_STATE.occurred_at, _STATE.to_state, func.now()).where(_STATE.scenario_key == key)
     if filters.since is not None:
         statement = statement.where(_STATE.occurred_at >= filters.since)
     if filters.until is not None:
         statement = statement.where(_STATE.occurred_at < filters.until)
     newest = statement.order_by(*(column.desc() for column in STATES.order)).limit(MOST)
-    rows = (await connection.execute(newest)).all()
-    return [(row.occurred_at, row.to_state) for row in reversed(rows)], min(filters.until or now, now)
+    return [(row[0], row[1], row[2]) for row in reversed((await connection.execute(newest)).all())]

@@ -206,7 +206,7 @@ def journey(
     types: Types = None,
     scenarios: Annotated[list[str] | None, typer.Option("--scenario", help="A scenario's id.")] = None,
     idle_minutes: Annotated[float, typer.Option(min=0.1, max=10_080, help="A session ends after so many idle.")] = 30,
-    limit: Limit = 100,
+    limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """What a user did and what followed from it, in sessions; 30 days up to the last action unless --from says otherwise.
