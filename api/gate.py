@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.answers import json_response
 from api.callers import Caller
 from api.keyring import Keyring, Refused
-from api.limits import HeavyQuestions, TooBusy
+from api.limits import HeavyQuestions, Place, TooBusy
 from api.metrics import ApiMetrics
 from clearsight.errors import ClearSightError
 
@@ -86,8 +86,11 @@ class Gate:
         given = _take_key(scope)
         try:
             scope[CALLER] = await self._admit(scope, given)
-            async with self._heavy.place(scope["path"].startswith(HEAVY_BELOW)):
-                await self._answer(scope, receive, send)
+            place = self._heavy.take(scope["path"].startswith(HEAVY_BELOW))
+            try:
+                await self._answer(scope, receive, send, place)
+            finally:
+                place.leave()
         except Refused as refused:
             await self._refuse(scope, receive, send, _refusal(refused, _wants_page(scope)))
         except TooBusy as busy:
@@ -97,7 +100,8 @@ class Gate:
             problem = Problem("Unavailable", type_="unavailable", status=503, detail=str(away))
             await self._refuse(scope, receive, send, _answer(problem, {"Retry-After": str(RETRY_AFTER_S)}))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, place: Place) -> None:
+        """The place is left with the answer's end: what is tidied up behind it holds up nobody's next question."""
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
@@ -108,6 +112,8 @@ class Gate:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._add_headers(message, scope["path"])
+            elif message["type"] == "http.response.body" and not message.get("more_body", False):
+                place.leave()
             await send(message)
 
         self._metrics.begun()

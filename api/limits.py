@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 
 class TooBusy(Exception):
     """The message is for the caller."""
@@ -15,16 +12,24 @@ class HeavyQuestions:
         self._most = most
         self._running = 0
 
-    @asynccontextmanager
-    async def place(self, heavy: bool) -> AsyncIterator[None]:
-        """Raises TooBusy where a heavy question finds no place."""
-        if not heavy:
-            yield
-            return
-        if self._running >= self._most:
+    def take(self, heavy: bool) -> Place:
+        """A place for a question, to be left when it is answered. Raises TooBusy where a heavy one finds none."""
+        if heavy and self._running >= self._most:
             raise TooBusy(f"{self._most} questions over whole periods run already; ask again soon")
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
+        self._running += heavy
+        return Place(self, heavy)
+
+    def left(self) -> None:
+        self._running -= 1
+
+
+class Place:
+    def __init__(self, questions: HeavyQuestions, heavy: bool) -> None:
+        self._questions = questions
+        self._held = heavy
+
+    def leave(self) -> None:
+        """Once; again changes nothing."""
+        if self._held:
+            self._held = False
+            self._questions.left()

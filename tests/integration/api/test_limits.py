@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from kit.api_server import serving
 from kit.server import Server
 from pydantic import SecretStr
 
@@ -86,3 +87,14 @@ async def test_ready_can_ask_for_freshness(server: Server, story: Any) -> None:
         fresh = await client.get("/health/ready")
         assert (fresh.status_code, fresh.json()["ready"]) == (200, True)
     await api.state.service.engine.dispose()
+
+
+def test_one_after_the_other_finds_a_place_every_time(server: Server, story: Any) -> None:
+    """Also while what was behind the answer before is still being tidied up."""
+    settings = Settings(
+        report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
+        api=ApiSettings(heavy_questions=1, pool_size=4),
+    )
+    with serving(settings) as url, httpx.Client(base_url=url) as client:
+        statuses = [client.get("/rca/errors/top-categories").status_code for _ in range(100)]
+    assert set(statuses) == {200}
