@@ -11,8 +11,8 @@ from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.problems import field_problem
+from api.queries.branch import TrailFilter
 from api.queries.reliability import ErrorFilter
-from api.queries.timeline import TrailFilter
 
 LONGEST_ID = 256
 LIMIT = 100

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries.branch import OrderKey, TrailFilter, keys_of, order_key, parameters
 from api.queries.known import scenario_key
-from api.queries.timeline import CHANGES, OrderKey, TrailFilter, keys_of, order_key, parameters
+from api.queries.timeline import CHANGES
 from clearsight.actions import input_value
 from clearsight.confidence import Confidence, confidence
 from clearsight.mapping import InputTable, Mapping

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries.branch import OrderKey, named_key, order_key
 from api.queries.journey_statements import (
     ACTS,
     BEGINNING,
@@ -27,7 +28,6 @@ from api.queries.journey_statements import (
     actions,
 )
 from api.queries.known import correlation_key_of, user_key
-from api.queries.timeline import OrderKey, named_key, order_key
 from clearsight.confidence import Confidence, confidence
 from clearsight.journey import Act, Session, SessionOf, Velocity, sessions, velocity
 from sql.models import dim_user

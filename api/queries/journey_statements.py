@@ -22,8 +22,9 @@ from sqlalchemy import (
     true,
 )
 
+from api.queries.branch import ORDER, Branch
 from api.queries.prepared import Prepared, prepared
-from api.queries.timeline import ACTIONS, LOGS, ORDER, STATES, Branch
+from api.queries.timeline import ACTIONS, LOGS, STATES
 from sql.models import dim_run, dim_scenario, dim_user, fact_run_diagnostic, fact_user_action
 
 MOST = 5000

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries.branch import OrderKey, TrailFilter, keys_of, order_key, parameters
 from api.queries.known import scenario_key
-from api.queries.timeline import STATES, OrderKey, TrailFilter, keys_of, order_key, parameters
+from api.queries.timeline import STATES
 from clearsight.confidence import Confidence, confidence
 from clearsight.states import CurrentState, TimeInState, current_state, time_in_states
 from sql.models import dim_user, fact_scenario_state_change

@@ -15,19 +15,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, unio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries import keyset
-from api.queries.timeline import (
-    ACTIONS,
-    CHANGES,
-    LOGS,
-    STATES,
-    Branch,
-    TrailEvent,
-    TrailFilter,
-    keys_of,
-    parameters,
-    shown,
-    trail_event,
-)
+from api.queries.branch import Branch, TrailFilter, keys_of, parameters
+from api.queries.timeline import ACTIONS, CHANGES, LOGS, STATES, TrailEvent, shown, trail_event
 from clearsight.identity import id_range
 from sql.models import (
     batch,

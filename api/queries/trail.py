@@ -28,23 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.queries.branch import ORDER, Branch, OrderKey, TrailFilter, keys_of, order_key, parameters, shape
 from api.queries.known import impossible, scenario_key
 from api.queries.prepared import Prepared, prepared
-from api.queries.timeline import (
-    BRANCHES,
-    LOGS,
-    ORDER,
-    Branch,
-    OrderKey,
-    TrailEvent,
-    TrailFilter,
-    keys_of,
-    order_key,
-    parameters,
-    shape,
-    shown,
-    trail_event,
-)
+from api.queries.timeline import BRANCHES, LOGS, TrailEvent, shown, trail_event
 from sql.models import correlation_touch, dim_run, dim_scenario, dim_user, fact_cloudwatch_log, fact_row_change
 
 SHARED_WITHIN = timedelta(days=1)

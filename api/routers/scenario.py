@@ -28,6 +28,7 @@ from api.parameters import (
     StateParameters,
     TrailParameters,
 )
+from api.queries.branch import ORDER_KEY, TrailFilter
 from api.queries.comparison import run_comparison
 from api.queries.coverage import coverage
 from api.queries.inputs import InputFilter, input_changes
@@ -35,7 +36,6 @@ from api.queries.reliability import scenario_errors
 from api.queries.scenarios import KEY, ScenarioFilter, scenarios
 from api.queries.state import Moment, scenario_state
 from api.queries.states import state_changes
-from api.queries.timeline import ORDER_KEY, TrailFilter
 from api.queries.trail import trail
 from api.reply import TheReply
 from api.service import Question, TheService

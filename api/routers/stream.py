@@ -20,10 +20,11 @@ from api.database import question
 from api.documents import stream_documents
 from api.parameters import StreamParameters
 from api.problems import field_problem
+from api.queries.branch import TrailFilter
 from api.queries.coverage import coverage
 from api.queries.known import scenario_key
 from api.queries.stream import After, Mark, Window, arrived, mark, window
-from api.queries.timeline import TrailEvent, TrailFilter
+from api.queries.timeline import TrailEvent
 from api.reply import wanted_fields
 from api.service import Service, TheCaller, TheService
 from clearsight.coverage import Coverage

@@ -11,10 +11,10 @@ from api.answers import JourneyAnswer, answered
 from api.documents import question_documents
 from api.paging import Paging
 from api.parameters import Identifier, JourneyParameters
+from api.queries.branch import ORDER_KEY
 from api.queries.coverage import coverage
 from api.queries.journey import JourneyFilter
 from api.queries.journey import journey as ask_journey
-from api.queries.timeline import ORDER_KEY
 from api.reply import TheReply
 from api.service import Question, TheService
 

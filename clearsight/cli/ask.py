@@ -13,7 +13,7 @@ from clearsight.cli import why
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from api.queries.timeline import TrailFilter
+    from api.queries.branch import TrailFilter
     from clearsight.coverage import Coverage
     from clearsight.settings import Settings
 
@@ -394,7 +394,7 @@ def _events(
     correlation: str | None = None,
     text: str | None = None,
 ) -> TrailFilter:
-    from api.queries.timeline import TrailFilter
+    from api.queries.branch import TrailFilter
 
     return TrailFilter(
         since=since,

@@ -21,6 +21,7 @@ from api.database import question, single_engine
 from api.queries import logs as log_lines
 from api.queries import out_of_band as unlinked
 from api.queries import stream
+from api.queries.branch import TrailFilter
 from api.queries.comparison import run_comparison
 from api.queries.correlation import correlation
 from api.queries.coverage import coverage
@@ -32,7 +33,6 @@ from api.queries.runs import RunFilter, runs
 from api.queries.scenarios import ScenarioFilter, scenarios
 from api.queries.state import Moment, scenario_state
 from api.queries.states import state_changes
-from api.queries.timeline import TrailFilter
 from api.queries.trail import trail
 from api.queries.why import why
 from clearsight.errors import NotFound

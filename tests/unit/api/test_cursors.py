@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cursors import BadCursor, Cursors
-from api.queries.timeline import ORDER_KEY
+from api.queries.branch import ORDER_KEY
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.queries.timeline import BRANCHES, Keys, TrailFilter, parameters, shape
+from api.queries.branch import Keys, TrailFilter, parameters, shape
+from api.queries.timeline import BRANCHES
 
 pytestmark = pytest.mark.unit
 
