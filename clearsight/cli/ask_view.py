@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from api.queries.comparison import RunComparison
 from api.queries.correlation import CorrelationStory
@@ -28,6 +25,7 @@ from api.queries.states import StateChanges
 from api.queries.timeline import TrailEvent
 from api.queries.trail import TrailPage
 from clearsight.anomaly import shown
+from clearsight.cli.ask_tables import COLOURS, joined, share, span, table, who
 from clearsight.coverage import Coverage
 from clearsight.readable import clock, printable
 
@@ -35,10 +33,6 @@ NARROWEST = 140
 """A terminal's width is taken from here on; what is piped gets this."""
 LINES = 30
 """Log lines shown of a run, the last ones."""
-LONGEST = 160
-LONGEST_ID = 40
-
-_COLOURS = {"ERROR": "red", "FATAL": "red", "WARN": "yellow", "failed": "red", "succeeded": "green"}
 
 
 def show(name: str, found: Any, covered: Coverage) -> None:
@@ -60,7 +54,7 @@ def _trail(console: Console, found: TrailPage) -> None:
         (each.occurred_at, each.event_type, each.user_name or each.user_id, each.node, each.level or "", _told(each))
         for each in found.items
     ]
-    _table(console, "timeline", ("at", "event", "who", "node", "level", "what"), rows)
+    table(console, "timeline", ("at", "event", "who", "node", "level", "what"), rows)
 
 
 def _told(event: TrailEvent) -> str:
@@ -70,15 +64,15 @@ def _told(event: TrailEvent) -> str:
 
 def _states(console: Console, found: StateChanges) -> None:
     rows = [
-        (each.occurred_at, each.from_state or "(new)", each.to_state, _span(each.ms_in_state_before),
+        (each.occurred_at, each.from_state or "(new)", each.to_state, span(each.ms_in_state_before),
          each.user_name or each.user_id, each.how_known)
         for each in found.items
     ]  # fmt: skip
-    _table(console, "transitions", ("at", "from", "to", "time before", "who", "known by"), rows)
+    table(console, "transitions", ("at", "from", "to", "time before", "who", "known by"), rows)
     if found.current:
-        console.print(f"now {found.current.state}, for {_span(found.current.ms)}")
-    spent = [(each.state, _span(each.ms), each.times) for each in found.time_in_state]
-    _table(console, "time in each state", ("state", "time", "times"), spent)
+        console.print(f"now {found.current.state}, for {span(found.current.ms)}")
+    spent = [(each.state, span(each.ms), each.times) for each in found.time_in_state]
+    table(console, "time in each state", ("state", "time", "times"), spent)
 
 
 def _inputs(console: Console, found: InputChanges) -> None:
@@ -86,11 +80,11 @@ def _inputs(console: Console, found: InputChanges) -> None:
     for node, changes in groupby(by_node, key=lambda each: each.node):
         rows = [
             (each.occurred_at, each.kind, each.name or each.row_key, shown(each.old), shown(each.new),
-             _who(each.user_name or each.user_id, each.link), each.correlation_id)
+             who(each.user_name or each.user_id, each.link), each.correlation_id)
             for each in changes
         ]  # fmt: skip
         title = f"node {node}" if node else "of no node"
-        _table(console, title, ("at", "", "input", "old", "new", "who", "correlation"), rows)
+        table(console, title, ("at", "", "input", "old", "new", "who", "correlation"), rows)
     if not found.items:
         console.print("no input was changed")
 
@@ -102,18 +96,18 @@ def _state(console: Console, found: ScenarioState) -> None:
     if not found.inputs.available:
         console.print(f"inputs not available: {found.inputs.reason}")
     rows = [(each.node, each.name or each.row_key, shown(each.value)) for each in found.inputs.items]
-    _table(console, "inputs", ("node", "input", "value"), rows)
+    table(console, "inputs", ("node", "input", "value"), rows)
     _run_table(console, "running", found.running)
 
 
 def _run(console: Console, found: Diagnostics) -> None:
     _facts(console, found.run)
     rows = [(each.node, each.source, each.error) for each in found.failing_nodes]
-    _table(console, "failing nodes", ("node", "told by", "error"), rows)
+    table(console, "failing nodes", ("node", "told by", "error"), rows)
     if found.stack:
         console.print(printable(found.stack), style="red")
     last = [(each.occurred_at, each.level, each.node, each.message) for each in found.logs[-LINES:]]
-    _table(console, f"log lines, the last {len(last)} of {found.run.log_lines}", ("at", "level", "node", "line"), last)
+    table(console, f"log lines, the last {len(last)} of {found.run.log_lines}", ("at", "level", "node", "line"), last)
     _differences(console, found.input_differences)
 
 
@@ -121,21 +115,21 @@ def _compare(console: Console, found: RunComparison) -> None:
     if not found.available or found.before is None or found.after is None or found.delta is None:
         console.print(f"not available: {found.reason}")
         return
-    columns = [(each.outcome, each.started_at, _span(each.duration_ms), each.category, each.failing_node, each.error_message)
+    columns = [(each.outcome, each.started_at, span(each.duration_ms), each.category, each.failing_node, each.error_message)
                for each in (found.before, found.after)]  # fmt: skip
     names = ("outcome", "started", "took", "category", "node", "error")
     rows = [(name, *values) for name, *values in zip(names, *columns, strict=True)]
-    _table(console, "runs", ("", found.before.run_id, found.after.run_id), rows)
+    table(console, "runs", ("", found.before.run_id, found.after.run_id), rows)
     delta = found.delta
     longer = (
         ""
         if delta.duration_ms is None
         else f", {abs(delta.duration_ms):,} ms {'longer' if delta.duration_ms >= 0 else 'shorter'}"
     )
-    console.print(f"{_span(delta.time_gap_ms)} between them{longer}")
+    console.print(f"{span(delta.time_gap_ms)} between them{longer}")
     _differences(console, found.input_differences)
     news = [(each.error_type, each.node, each.message) for each in found.new_errors]
-    _table(console, "errors that only the later run has", ("type", "node", "message"), news)
+    table(console, "errors that only the later run has", ("type", "node", "message"), news)
 
 
 def _longer(ms: int | None) -> str:
@@ -150,13 +144,13 @@ def _differences(console: Console, found: InputDifferences) -> None:
         return
     rows = [
         (each.kind, each.node, each.name or each.row_key, shown(each.old), shown(each.new),
-         _who(each.user, each.link), each.occurred_at, each.correlation_id)
+         who(each.user, each.link), each.occurred_at, each.correlation_id)
         for each in found.items
     ]  # fmt: skip
     if not rows:
         console.print("the inputs are the same")
     columns = ("", "node", "input", "old", "new", "who", "at", "correlation")
-    _table(console, "inputs that differ from the earlier run", columns, rows)
+    table(console, "inputs that differ from the earlier run", columns, rows)
 
 
 def _journey(console: Console, found: Journey) -> None:
@@ -164,32 +158,32 @@ def _journey(console: Console, found: Journey) -> None:
     console.print(
         f"{printable(found.user_name or found.user_id)}: {velocity.actions:,} actions on {velocity.active_days} days,"
         f" {velocity.actions_a_day:g} a day, {velocity.scenarios_touched} scenarios; {velocity.activity or 'nobody to compare'}"
-        f" (more active than {_share(velocity.quantile)} of {velocity.compared_with} others)"
+        f" (more active than {share(velocity.quantile)} of {velocity.compared_with} others)"
     )
     common = [(each.action, each.count) for each in velocity.most_common]
-    _table(console, "most common actions", ("action", "count"), common)
+    table(console, "most common actions", ("action", "count"), common)
     sessions = [
-        (each.number, each.started_at, _span(each.duration_ms), each.actions, len(each.scenarios))
+        (each.number, each.started_at, span(each.duration_ms), each.actions, len(each.scenarios))
         for each in found.sessions
     ]
-    _table(console, "sessions", ("", "from", "lasted", "actions", "scenarios"), sessions)
+    table(console, "sessions", ("", "from", "lasted", "actions", "scenarios"), sessions)
     rows = [(each.session, each.occurred_at, each.event_type, each.scenario_id, each.summary) for each in found.items]
-    _table(console, "story", ("session", "at", "event", "scenario", "what"), rows)
+    table(console, "story", ("session", "at", "event", "scenario", "what"), rows)
 
 
 def _errors(console: Console, found: Reliability) -> None:
     runs = found.runs
     console.print(
         f"{clock(found.since)} to {clock(found.until)}: {runs.runs:,} runs, {runs.failed:,} failed, success rate"
-        f" {_share(runs.success_rate)}; {found.error_lines:,} error lines"
+        f" {share(runs.success_rate)}; {found.error_lines:,} error lines"
     )
     for title, entries in (("categories", found.categories), ("nodes", found.nodes), ("services", found.services)):
         rows = [
-            (each.name, each.failed_runs, each.error_lines, _share(each.share), each.last_seen_at) for each in entries
+            (each.name, each.failed_runs, each.error_lines, share(each.share), each.last_seen_at) for each in entries
         ]
-        _table(console, title, ("", "failed runs", "error lines", "share", "last seen"), rows)
-    days = [(each.day.isoformat(), each.runs, each.failed, _share(each.success_rate)) for each in found.days]
-    _table(console, "days", ("", "runs", "failed", "success rate"), days)
+        table(console, title, ("", "failed runs", "error lines", "share", "last seen"), rows)
+    days = [(each.day.isoformat(), each.runs, each.failed, share(each.success_rate)) for each in found.days]
+    table(console, "days", ("", "runs", "failed", "success rate"), days)
     patterns = [
         (
             each.count,
@@ -204,7 +198,7 @@ def _errors(console: Console, found: Reliability) -> None:
         for each in found.patterns
     ]
     columns = ("count", "runs", "scenarios", "first seen", "last seen", "category", "type", "message")
-    _table(console, "recurring patterns", columns, patterns)
+    table(console, "recurring patterns", columns, patterns)
     if isinstance(found, ScenarioErrors):
         _run_table(console, "last failures", found.last_failures)
 
@@ -212,25 +206,25 @@ def _errors(console: Console, found: Reliability) -> None:
 def _correlation(console: Console, found: CorrelationStory) -> None:
     touched = found.touched
     console.print(
-        f"touched scenarios {_list(touched.scenarios)}, runs {_list(touched.runs)}, users {_list(touched.users)}"
+        f"touched scenarios {joined(touched.scenarios)}, runs {joined(touched.runs)}, users {joined(touched.users)}"
     )
     transactions = [(str(each.tx_id), each.committed_at, each.user_id, each.use_case) for each in found.transactions]
-    _table(console, "transactions", ("id", "committed", "who", "use case"), transactions)
+    table(console, "transactions", ("id", "committed", "who", "use case"), transactions)
     changes = [(each.occurred_at, each.op, each.table, each.row_key, ", ".join(each.changed)) for each in found.changes]
-    _table(console, "row changes", ("at", "op", "table", "row", "changed"), changes)
+    table(console, "row changes", ("at", "op", "table", "row", "changed"), changes)
     actions = [(each.occurred_at, each.action, each.details.get("label")) for each in found.actions]
-    _table(console, "actions", ("at", "action", "what"), actions)
+    table(console, "actions", ("at", "action", "what"), actions)
     states = [(each.occurred_at, each.scenario_id, each.from_state, each.to_state) for each in found.state_changes]
-    _table(console, "transitions", ("at", "scenario", "from", "to"), states)
+    table(console, "transitions", ("at", "scenario", "from", "to"), states)
     lines = [(each.occurred_at, each.level, each.node, each.message) for each in found.logs]
-    _table(console, "log lines", ("at", "level", "node", "line"), lines)
+    table(console, "log lines", ("at", "level", "node", "line"), lines)
     if found.truncated:
         console.print(f"only the first of {', '.join(found.truncated)}", style="dim")
 
 
 def _logs(console: Console, found: LogPage) -> None:
     rows = [(each.occurred_at, each.level, each.category, each.node, each.message) for each in found.items]
-    _table(console, "log lines", ("at", "level", "category", "node", "line"), rows)
+    table(console, "log lines", ("at", "level", "category", "node", "line"), rows)
 
 
 def _runs(console: Console, found: RunPage) -> None:
@@ -242,12 +236,12 @@ def _scenarios(console: Console, found: ScenarioPage) -> None:
         (each.scenario_id, each.name, each.owner, each.status, each.last_run_outcome, each.last_run_started_at)
         for each in found.items
     ]
-    _table(console, "scenarios", ("scenario", "name", "owner", "status", "last run", "at"), rows)
+    table(console, "scenarios", ("scenario", "name", "owner", "status", "last run", "at"), rows)
 
 
 def _out_of_band(console: Console, found: OutOfBandPage) -> None:
     rows = [(each.occurred_at, each.table, each.row_key, each.op, _changed(each)) for each in found.items]
-    _table(console, "changed out of band", ("at", "table", "row", "op", "what"), rows)
+    table(console, "changed out of band", ("at", "table", "row", "op", "what"), rows)
 
 
 def _changed(change: Any) -> str:
@@ -259,8 +253,8 @@ def _facts(console: Console, run: RunView) -> None:
     who = run.user_name or run.user_id or "somebody"
     console.print(
         f"run {printable(run.run_id)} {run.outcome or 'of unknown outcome'}, started by {printable(who)} at"
-        f" {clock(run.started_at) if run.started_at else 'an unknown time'}, took {_span(run.duration_ms)}",
-        style=_COLOURS.get(run.outcome or "", ""),
+        f" {clock(run.started_at) if run.started_at else 'an unknown time'}, took {span(run.duration_ms)}",
+        style=COLOURS.get(run.outcome or "", ""),
     )
     if run.error_message:
         console.print(f"{run.category or 'unknown'} in node {run.failing_node or '?'}: {printable(run.error_message)}")
@@ -272,65 +266,14 @@ def _run_table(console: Console, title: str, runs: Sequence[RunView]) -> None:
             each.run_id,
             each.started_at,
             each.outcome,
-            _span(each.duration_ms),
+            span(each.duration_ms),
             each.category,
             each.failing_node,
             each.error_message,
         )
         for each in runs
     ]
-    _table(console, title, ("run", "started", "outcome", "took", "category", "node", "error"), rows)
-
-
-def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Nothing where there are no rows."""
-    shown_rows = [[_cell(value) for value in row] for row in rows]
-    if not shown_rows:
-        return
-    table = Table(
-        title=Text(title), title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
-    )
-    for place, column in enumerate(columns):
-        whole = max(row[place].cell_len for row in shown_rows) if _is_whole(shown_rows, place) else None
-        table.add_column(Text(column), overflow="fold", min_width=whole)
-    for row in shown_rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print()
-
-
-def _is_whole(rows: Sequence[Sequence[Text]], place: int) -> bool:
-    """Times, and ids that a person wants to copy: one word, and not too long a one."""
-    return all(" " not in row[place].plain and row[place].cell_len <= LONGEST_ID for row in rows)
-
-
-def _cell(value: Any) -> Text:
-    if value is None:
-        return Text("")
-    if isinstance(value, datetime):
-        return Text(clock(value), no_wrap=True)
-    if isinstance(value, int):
-        return Text(f"{value:,}", justify="right")
-    text = printable(str(value)).replace("\n", " ")
-    return Text(text if len(text) <= LONGEST else f"{text[:LONGEST]}…", style=_COLOURS.get(text, ""))
-
-
-def _who(user: str | None, link: str | None) -> str:
-    return "out of band" if link == "unlinked" else user or "not known"
-
-
-def _span(ms: int | None) -> str:
-    if ms is None:
-        return "an unknown time"
-    return f"{ms:,} ms" if abs(ms) < 10_000 else str(timedelta(seconds=round(ms / 1000)))
-
-
-def _share(part: float | None) -> str:
-    return "not known" if part is None else f"{part:.1%}"
-
-
-def _list(items: Sequence[str]) -> str:
-    return printable(", ".join(items)) or "none"
+    table(console, title, ("run", "started", "outcome", "took", "category", "node", "error"), rows)
 
 
 def _coverage(covered: Coverage) -> str:
