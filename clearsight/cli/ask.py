@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clearsight.cli import why
+from clearsight.cli.ask_options import (
+    Categories,
+    Correlation,
+    Json,
+    Levels,
+    Limit,
+    Nodes,
+    OfScenario,
+    Scenario,
+    Since,
+    Text,
+    Top,
+    Types,
+    Until,
+    Users,
+    answer,
+    covered,
+    events,
+    instant,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from api.queries.branch import TrailFilter
-    from clearsight.coverage import Coverage
+    from clearsight.cli.ask_options import Answer
     from clearsight.settings import Settings
-
-    Answer = tuple[Any, Coverage]
-    Question = Callable[[AsyncConnection, Settings], Awaitable[Answer]]
-
-
-def instant(text: str | datetime) -> datetime:
-    """RFC 3339 with any offset."""
-    if isinstance(text, datetime):
-        return text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("write it as 2026-11-22T08:00:00Z") from None
-    if found.tzinfo is None:
-        raise typer.BadParameter("it has no offset; write it as 2026-11-22T08:00:00Z")
-    return found.astimezone(UTC)
-
-
-Scenario = Annotated[str, typer.Argument(help="The scenario's id, as the application knows it.")]
-Since = Annotated[
-    datetime | None, typer.Option("--from", parser=instant, metavar="TIME", help="From this instant on, RFC 3339.")
-]
-Until = Annotated[datetime | None, typer.Option("--to", parser=instant, metavar="TIME", help="Before this instant.")]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Event type or kind; may be given several times.")]
-Levels = Annotated[list[str] | None, typer.Option("--level", help="Of log lines; may be given several times.")]
-Categories = Annotated[list[str] | None, typer.Option("--category", help="Of errors: timeout, validation, …")]
-Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be given several times.")]
-Nodes = Annotated[list[str] | None, typer.Option("--node", help="May be given several times.")]
-Correlation = Annotated[str | None, typer.Option("--correlation", help="A correlation id.")]
-Text = Annotated[str | None, typer.Option("--text", help="Text to look for.")]
-OfScenario = Annotated[str | None, typer.Option("--scenario", help="A scenario's id.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
-Top = Annotated[int, typer.Option(min=1, max=100, help="Entries of each list.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, as the API answers.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -83,10 +67,10 @@ def trail(
     async def asked(connection: AsyncConnection, settings: Settings) -> Answer:
         from api.queries.trail import trail as ask
 
-        filters = _events(since, until, types, levels, categories, users, correlation, text)
-        return await ask(connection, scenario, filters, limit), await _covered(connection, settings, until, since)
+        filters = events(since, until, types, levels, categories, users, correlation, text)
+        return await ask(connection, scenario, filters, limit), await covered(connection, settings, until, since)
 
-    _answer("trail", asked, as_json)
+    answer("trail", asked, as_json)
 
 
 def states(
@@ -100,10 +84,10 @@ def states(
     async def asked(connection: AsyncConnection, settings: Settings) -> Answer:
         from api.queries.states import state_changes
 
-        found = await state_changes(connection, scenario, _events(since, until), limit)
-        return found, await _covered(connection, settings, until, since)
+        found = await state_changes(connection, scenario, events(since, until), limit)
+        return found, await covered(connection, settings, until, since)
 
-    _answer("states", asked, as_json)
+    answer("states", asked, as_json)
 
 
 def inputs(
@@ -125,11 +109,11 @@ def inputs(
         from api.queries.inputs import InputFilter, input_changes
 
         wanted = InputFilter(tuple(nodes or ()), tuple(names or ()))
-        filters = _events(since, until, users=users)
+        filters = events(since, until, users=users)
         found = await input_changes(connection, scenario, settings.mapping, filters, wanted, limit)
-        return found, await _covered(connection, settings, until, since)
+        return found, await covered(connection, settings, until, since)
 
-    _answer("inputs", asked, as_json)
+    answer("inputs", asked, as_json)
 
 
 def state_as_of(
@@ -153,9 +137,9 @@ def state_as_of(
         from api.queries.state import Moment, scenario_state
 
         found = await scenario_state(connection, scenario, settings.mapping, Moment(at, position))
-        return found, await _covered(connection, settings, at)
+        return found, await covered(connection, settings, at)
 
-    _answer("state", asked, as_json)
+    answer("state", asked, as_json)
 
 
 def run(
@@ -170,9 +154,9 @@ def run(
         from api.queries.run import diagnostics
 
         found = await diagnostics(connection, run_id, settings.mapping)
-        return found, await _covered(connection, settings, found.run.finished_at)
+        return found, await covered(connection, settings, found.run.finished_at)
 
-    _answer("run", asked, as_json)
+    answer("run", asked, as_json)
 
 
 def compare(
@@ -194,9 +178,9 @@ def compare(
         from api.queries.comparison import run_comparison
 
         found = await run_comparison(connection, scenario, settings.mapping, before, after)
-        return found, await _covered(connection, settings, found.after.finished_at if found.after else None)
+        return found, await covered(connection, settings, found.after.finished_at if found.after else None)
 
-    _answer("compare", asked, as_json)
+    answer("compare", asked, as_json)
 
 
 def journey(
@@ -220,9 +204,9 @@ def journey(
 
         filters = JourneyFilter(since, until, tuple(types or ()), scenarios=tuple(scenarios or ()))
         found = await ask(connection, user, filters, timedelta(minutes=idle_minutes), limit)
-        return found, await _covered(connection, settings, until, found.since)
+        return found, await covered(connection, settings, until, found.since)
 
-    _answer("journey", asked, as_json)
+    answer("journey", asked, as_json)
 
 
 def errors(
@@ -248,9 +232,9 @@ def errors(
             if scenario is None
             else await scenario_errors(connection, scenario, filters, top)
         )
-        return found, await _covered(connection, settings, until, found.since)
+        return found, await covered(connection, settings, until, found.since)
 
-    _answer("errors", asked, as_json)
+    answer("errors", asked, as_json)
 
 
 def correlation(
@@ -265,9 +249,9 @@ def correlation(
     async def asked(connection: AsyncConnection, settings: Settings) -> Answer:
         from api.queries.correlation import correlation as ask
 
-        return await ask(connection, correlation_id), await _covered(connection, settings)
+        return await ask(connection, correlation_id), await covered(connection, settings)
 
-    _answer("correlation", asked, as_json)
+    answer("correlation", asked, as_json)
 
 
 def logs(
@@ -306,9 +290,9 @@ def logs(
             nodes=tuple(nodes or ()),
             q=text,
         )
-        return await ask(connection, filters, limit), await _covered(connection, settings, until, since)
+        return await ask(connection, filters, limit), await covered(connection, settings, until, since)
 
-    _answer("logs", asked, as_json)
+    answer("logs", asked, as_json)
 
 
 def runs(
@@ -340,9 +324,9 @@ def runs(
             nodes=tuple(nodes or ()),
             users=tuple(users or ()),
         )
-        return await ask(connection, filters, limit), await _covered(connection, settings, until, since)
+        return await ask(connection, filters, limit), await covered(connection, settings, until, since)
 
-    _answer("runs", asked, as_json)
+    answer("runs", asked, as_json)
 
 
 def scenarios(
@@ -361,9 +345,9 @@ def scenarios(
         from api.queries.scenarios import scenarios as ask
 
         found = await ask(connection, ScenarioFilter(tuple(owners or ()), q=text), limit)
-        return found, await _covered(connection, settings)
+        return found, await covered(connection, settings)
 
-    _answer("scenarios", asked, as_json)
+    answer("scenarios", asked, as_json)
 
 
 def out_of_band(
@@ -379,61 +363,6 @@ def out_of_band(
         from api.queries.out_of_band import out_of_band as ask
 
         found = await ask(connection, OutOfBandFilter(since, until, scenario), limit)
-        return found, await _covered(connection, settings, until, since)
+        return found, await covered(connection, settings, until, since)
 
-    _answer("out-of-band", asked, as_json)
-
-
-def _events(
-    since: datetime | None,
-    until: datetime | None,
-    types: list[str] | None = None,
-    levels: list[str] | None = None,
-    categories: list[str] | None = None,
-    users: list[str] | None = None,
-    correlation: str | None = None,
-    text: str | None = None,
-) -> TrailFilter:
-    from api.queries.branch import TrailFilter
-
-    return TrailFilter(
-        since=since,
-        until=until,
-        types=tuple(types or ()),
-        levels=tuple(level.upper() for level in levels or ()),
-        categories=tuple(categories or ()),
-        users=tuple(users or ()),
-        correlation_id=correlation,
-        q=text,
-    )
-
-
-async def _covered(
-    connection: AsyncConnection, settings: Settings, until: datetime | None = None, since: datetime | None = None
-) -> Coverage:
-    from api.queries.coverage import coverage
-
-    return await coverage(connection, settings.cloudwatch.groups, until, since=since)
-
-
-def _answer(name: str, asked: Question, as_json: bool) -> None:
-    import asyncio
-
-    from clearsight.settings import load_settings
-
-    found, covered = asyncio.run(_ask(load_settings(), asked))
-    if as_json:
-        from clearsight.cli.ask_json import text
-
-        typer.echo(text(found, covered))
-    else:
-        from clearsight.cli.ask_view import show
-
-        show(name, found, covered)
-
-
-async def _ask(settings: Settings, asked: Question) -> Answer:
-    from api.database import question, single_engine
-
-    async with question(single_engine(settings)) as connection:
-        return await asked(connection, settings)
+    answer("out-of-band", asked, as_json)

@@ -1,0 +1,105 @@
+"""What the questions of `clearsight ask` have in common: their options, and how they are put and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from api.queries.branch import TrailFilter
+    from clearsight.coverage import Coverage
+    from clearsight.settings import Settings
+
+    Answer = tuple[Any, Coverage]
+    Question = Callable[[AsyncConnection, Settings], Awaitable[Answer]]
+
+
+def instant(text: str | datetime) -> datetime:
+    """RFC 3339 with any offset."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write it as 2026-11-22T08:00:00Z") from None
+    if found.tzinfo is None:
+        raise typer.BadParameter("it has no offset; write it as 2026-11-22T08:00:00Z")
+    return found.astimezone(UTC)
+
+
+Scenario = Annotated[str, typer.Argument(help="The scenario's id, as the application knows it.")]
+Since = Annotated[
+    datetime | None, typer.Option("--from", parser=instant, metavar="TIME", help="From this instant on, RFC 3339.")
+]
+Until = Annotated[datetime | None, typer.Option("--to", parser=instant, metavar="TIME", help="Before this instant.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Event type or kind; may be given several times.")]
+Levels = Annotated[list[str] | None, typer.Option("--level", help="Of log lines; may be given several times.")]
+Categories = Annotated[list[str] | None, typer.Option("--category", help="Of errors: timeout, validation, …")]
+Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be given several times.")]
+Nodes = Annotated[list[str] | None, typer.Option("--node", help="May be given several times.")]
+Correlation = Annotated[str | None, typer.Option("--correlation", help="A correlation id.")]
+Text = Annotated[str | None, typer.Option("--text", help="Text to look for.")]
+OfScenario = Annotated[str | None, typer.Option("--scenario", help="A scenario's id.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+Top = Annotated[int, typer.Option(min=1, max=100, help="Entries of each list.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, as the API answers.")]
+
+
+def events(
+    since: datetime | None,
+    until: datetime | None,
+    types: list[str] | None = None,
+    levels: list[str] | None = None,
+    categories: list[str] | None = None,
+    users: list[str] | None = None,
+    correlation: str | None = None,
+    text: str | None = None,
+) -> TrailFilter:
+    from api.queries.branch import TrailFilter
+
+    return TrailFilter(
+        since=since,
+        until=until,
+        types=tuple(types or ()),
+        levels=tuple(level.upper() for level in levels or ()),
+        categories=tuple(categories or ()),
+        users=tuple(users or ()),
+        correlation_id=correlation,
+        q=text,
+    )
+
+
+async def covered(
+    connection: AsyncConnection, settings: Settings, until: datetime | None = None, since: datetime | None = None
+) -> Coverage:
+    from api.queries.coverage import coverage
+
+    return await coverage(connection, settings.cloudwatch.groups, until, since=since)
+
+
+def answer(name: str, asked: Question, as_json: bool) -> None:
+    import asyncio
+
+    from clearsight.settings import load_settings
+
+    found, covered = asyncio.run(_ask(load_settings(), asked))
+    if as_json:
+        from clearsight.cli.ask_json import text
+
+        typer.echo(text(found, covered))
+    else:
+        from clearsight.cli.ask_view import show
+
+        show(name, found, covered)
+
+
+async def _ask(settings: Settings, asked: Question) -> Answer:
+    from api.database import question, single_engine
+
+    async with question(single_engine(settings)) as connection:
+        return await asked(connection, settings)
