@@ -18,7 +18,7 @@ from stream_processors.records import RawRecord
 
 FULL, ROOMY = 4_000, 1_000
 """Records of one partition that wait before it is paused, and before it is read again."""
-FULL_BYTES, ROOMY_BYTES = 4 * 1024 * 1024, 2 * 1024 * 1024
+FULL_BYTES, ROOMY_BYTES = 8 * 1024 * 1024, 2 * 1024 * 1024
 """The same by their size."""
 BATCH_BYTES = 8 * 1024 * 1024
 """A batch ends with the record that reaches this: landing it takes several times as much memory."""

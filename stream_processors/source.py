@@ -66,8 +66,6 @@ class Source:
         self._idle.set()
         self._landed: dict[Partition, int] = {}
         """Next offsets of what has landed since the last commit."""
-        self._assignment = 0
-        """Grows with each assignment and revocation."""
         self._membership = Membership(time.monotonic, self._answers)
         self.assigned = False
 
@@ -103,32 +101,32 @@ class Source:
         self._commit()
         self._membership.check()
         limit = self._worker.batch_max_events
-        assignment = self._assignment
+        self._read(limit, 0)
         ready = self._in_step.take(limit, self._end)
-        self._read(limit, wait=not ready)
-        if self._assignment != assignment:
-            ready = []  # partitions went meanwhile; what stayed is read again from where it landed
-        ready = ready or self._in_step.take(limit, self._end)
+        if not ready:
+            self._read(limit, _IDLE_S)
+            ready = self._in_step.take(limit, self._end)
         if ready or not self._in_step.waiting:
             self._moved_at_s = time.monotonic()
         elif time.monotonic() - self._moved_at_s > IN_STEP_LIMIT_S:
             log.warning("a partition that has records gave none for %.0f s; the others go on", IN_STEP_LIMIT_S)
-            return self._in_step.take(limit, self._end, whatever=True)
+            ready = self._in_step.take(limit, self._end, whatever=True)
+        self._pause()
         return ready
 
-    def _read(self, limit: int, wait: bool) -> None:
-        """Read what has come; with `wait`, what comes within `batch_wait_ms` of the first."""
-        first = self._consumer.poll(_IDLE_S if wait else 0)
-        if first is not None:
-            more = self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000 if wait else 0)
-            for message in (first, *more):
-                record = self._record(message)
-                if record is not None:
-                    self._in_step.add(record)
-        self._pause()
+    def _read(self, limit: int, idle_s: float) -> None:
+        """Wait for a record, read what comes within `batch_wait_ms` of it. Partitions may come and go meanwhile: nothing
+        may have been taken of them yet."""
+        first = self._consumer.poll(idle_s)
+        if first is None:
+            return
+        for message in (first, *self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000)):
+            record = self._record(message)
+            if record is not None:
+                self._in_step.add(record)
 
     def _pause(self) -> None:
-        """Also where nothing came: perhaps only paused partitions still have records."""
+        """What a pause leaves behind was fetched in vain, so it comes last: only what stays full once a batch is taken."""
         pause, resume = self._in_step.pauses()
         if pause:
             self._consumer.pause([TopicPartition(*place) for place in pause])
@@ -233,7 +231,6 @@ class Source:
             self._in_step.begin(place, found.offset, logs[place].high)
         consumer.assign(starts)
         consumer.resume(starts)  # a pause survives the loss of a partition
-        self._assignment += 1
         self._membership.dealt()
         self.assigned = True
         log.info("owns %d partitions", len(places))
@@ -262,7 +259,6 @@ class Source:
                 self._landed.pop(place, None)
         self._ownership.release(places)
         self._in_step.drop(places)
-        self._assignment += 1
         self._membership.lost()
 
     def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
