@@ -48,7 +48,8 @@ MAX_CORRELATION_CHARS = 256
 _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
-_QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)
+_QUOTED = re.compile(r""" ['"].*?(?=(?: - at `\$[\w.\[\]]*`)?\Z)""", re.DOTALL)
+"""All but the place in the record: Python cuts long values, and their closing quote with them."""
 _ODD_TIME = ("odd_time",)
 _REGISTRY_MAGIC = b"\x00"
 _NOT_JSON = (
