@@ -33,6 +33,7 @@ _NEVER = 1 << 62
 _RANKS = 3
 _ROWS = 1
 _SEQUENCE = b'"sequence":"[\\"'
+_LSN_DIGITS = 20
 
 
 class _Lane:
@@ -221,7 +222,7 @@ def _commit_lsn(record: RawRecord) -> int:
         return 0
     start = place + len(_SEQUENCE)
     digits = value[start : value.find(b"\\", start)]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdigit() and len(digits) <= _LSN_DIGITS else 0
 
 
 def _last_ms(heads: list[tuple[int, int, Partition]], lane: _Lane) -> int:

@@ -187,3 +187,11 @@ def test_a_batch_of_large_records_ends_by_their_size() -> None:
         in_step.add(RawRecord(ROWS, 0, offset, 0, None, large))
     sizes = [len(in_step.take(10, ends_of(rows=5), whatever=True)) for _ in range(4)]
     assert sizes == [2, 2, 1, 0]
+
+
+def test_a_record_that_only_looks_like_one_of_the_connector_is_no_trouble() -> None:
+    in_step = in_step_of((NAMES.message, 0), (ROWS, 0))
+    strange = b'{"source":{"sequence":"[\\"' + b"9" * 5_000 + b'\\"]"}}'
+    in_step.add(RawRecord(ROWS, 0, 0, 0, None, strange))
+    in_step.add(RawRecord(NAMES.message, 0, 0, 0, None, strange))
+    assert len(in_step.take(10, ends_of(rows=1, contexts=1))) == 2
