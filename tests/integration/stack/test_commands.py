@@ -14,7 +14,16 @@ from clearsight.stack.supervisor import Stack
 
 pytestmark = pytest.mark.integration
 
-KEYS = ["parts", "source_dsn", "report_dsn", "bootstrap_servers", "connect_url", "api_url", "cloudwatch_url", "connector"]
+KEYS = [
+    "parts",
+    "source_dsn",
+    "report_dsn",
+    "bootstrap_servers",
+    "connect_url",
+    "api_url",
+    "cloudwatch_url",
+    "connector",
+]
 
 
 def clearsight(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
