@@ -11,7 +11,7 @@ from psycopg import Cursor
 
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us
-from stream_processors.arrays import array
+from stream_processors.arrays import array, columns
 
 
 class Amended(NamedTuple):
@@ -68,6 +68,23 @@ WITH {_KEYS}, amended AS (
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
 """  # noqa: S608
+
+
+_SCENARIOS = """
+SELECT DISTINCT f.scenario_key FROM unnest(%s::bigint[], %s::timestamptz[]) AS k(tx_id, committed_at)
+JOIN rpt.fact_row_change f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at
+WHERE f.part = 'scenario' AND f.scenario_key IS NOT NULL
+  AND (f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL))
+"""
+
+
+def scenarios_of(cursor: Cursor[Any], transactions: Iterable[TransactionKey]) -> set[int]:
+    """Scenarios of unjoined changes of these locked transactions. Whoever amends their state changes locks them first: who
+    lands others of the same scenario amends the neighbours."""
+    keys = [(key.tx_id, from_us(key.committed_us)) for key in transactions]
+    if not keys:
+        return set()
+    return {scenario for (scenario,) in cursor.execute(_SCENARIOS, columns(keys)).fetchall()}
 
 
 class Given(NamedTuple):
@@ -142,26 +159,31 @@ def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> Moved:
     return Moved(bool(pairs), frozenset(moved))
 
 
-_SCENARIO_OF_RUN = """
-WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%(run)s::bigint[], %(scenario)s::bigint[])), changes AS (
-    UPDATE rpt.fact_row_change f SET scenario_key = p.scenario_key, revision = f.revision + 1
+_PLACED = """
+WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[])), amended AS (
+    UPDATE rpt.{fact} f SET scenario_key = p.scenario_key, revision = f.revision + 1
     FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
     RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key
-), logs AS (
-    UPDATE rpt.fact_cloudwatch_log f SET scenario_key = p.scenario_key, revision = f.revision + 1
-    FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
-    RETURNING f.event_id, f.occurred_at
 ), queued AS (
-    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
-    SELECT 'change', event_id, occurred_at FROM changes UNION ALL SELECT 'log', event_id, occurred_at FROM logs
+    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT '{kind}', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT correlation_key, scenario_key FROM changes WHERE correlation_key IS NOT NULL
+SELECT DISTINCT correlation_key, scenario_key FROM amended WHERE correlation_key IS NOT NULL
 """
+_CHANGES_OF_RUN = _PLACED.format(fact="fact_row_change", kind="change")
+_LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log")
 
 
-def by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[int, int]]:
-    """Give facts of these locked runs (run key → scenario key) their scenario; return (correlation, scenario) touched."""
+def changes_by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[int, int]]:
+    """Give changes of these runs (run key → scenario key) their scenario; return (correlation, scenario) touched."""
+    return _by_run(cursor, _CHANGES_OF_RUN, placed)
+
+
+def logs_by_run(cursor: Cursor[Any], placed: dict[int, int]) -> None:
+    """The same for log lines of these locked runs, which `logs_by_touch` may amend too."""
+    _by_run(cursor, _LOGS_OF_RUN, placed)
+
+
+def _by_run(cursor: Cursor[Any], query: str, placed: dict[int, int]) -> list[tuple[int, int]]:
     if not placed:
         return []
-    cursor.execute(_SCENARIO_OF_RUN, {"run": list(placed), "scenario": list(placed.values())})
-    return cursor.fetchall()
+    return cursor.execute(query.encode(), columns(placed.items())).fetchall()

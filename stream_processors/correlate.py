@@ -138,3 +138,13 @@ _TOUCHED_RUNS = (
 def touched_runs(cursor: Cursor[Any], correlations: Iterable[int]) -> set[int]:
     """The runs that these correlations touched so far."""
     return {run for (run,) in cursor.execute(_TOUCHED_RUNS, [array(correlations)]).fetchall()}
+
+
+_UNPLACED = "SELECT run_key FROM rpt.dim_run WHERE run_key = ANY(%s::bigint[]) AND scenario_key IS NULL"
+
+
+def unplaced_runs(cursor: Cursor[Any], found: Iterable[Touched]) -> set[int]:
+    """Runs without a known scenario, where that may still change what lines belong to. Who learns it holds the run's lock,
+    not that of the correlation."""
+    runs = {run for touched in found if len(touched.scenarios) < 2 for run in touched.runs}
+    return {run for (run,) in cursor.execute(_UNPLACED, [array(runs)]).fetchall()} if runs else set()

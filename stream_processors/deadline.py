@@ -16,6 +16,7 @@ from clearsight.instants import from_us, to_us
 from clearsight.mapping import Mapping
 from stream_processors import amend, correlate, runs
 from stream_processors.arrays import array
+from stream_processors.dimensions import DimensionKeys
 
 _LIMIT = 5_000
 _ADVISORY_LOCK = 4_715_307  # any number: it keeps two workers from doing the same at once
@@ -95,6 +96,7 @@ def _close(
     contexts = correlate.lock_transactions(cursor, transactions, {})
     ids = {context.correlation_id for context in contexts.values()}
     locked = dict(cursor.execute(_LOCK_CORRELATIONS, [array(ids), array(logs)]).fetchall())
+    DimensionKeys.lock_scenarios(cursor, amend.scenarios_of(cursor, transactions))
     users = dict(
         cursor.execute(
             "SELECT user_id, user_key FROM rpt.dim_user WHERE user_id = ANY(%s)",

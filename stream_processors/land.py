@@ -152,27 +152,31 @@ class Landing:
         correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = _scenario_changes(batch, keys)
-        self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys)})
+        amendable = amend.scenarios_of(cursor, batch.contexts)
+        self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys), *amendable})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
         joined = join(batch, keys)
         distinct = set(joined)
         amended = amend.by_context(cursor, _known_users(batch, keys))
-        late = amend.by_run(cursor, {run.run: run.scenario for run in placed if run.scenario is not None})
+        placements = {run.run: run.scenario for run in placed if run.scenario is not None}
+        late = amend.changes_by_run(cursor, placements)
         anew = correlate.touch(cursor, [*_touches(distinct, amended, late), *_attempted(batch, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
         dirty = started | correlate.touched_runs(cursor, anew) | _named_runs(distinct, batch, keys)
-        dirty |= {run for found in correlate.touched(cursor, of_logs).values() if (run := only_run(found)) is not None}
+        touched = correlate.touched(cursor, of_logs)
+        dirty |= {run for found in touched.values() if (run := only_run(found)) is not None}
         dirty |= {found.run for found in amended if found.run is not None}
-        runs.lock(cursor, dirty)
+        runs.lock(cursor, dirty | correlate.unplaced_runs(cursor, touched.values()))
         self._shapes.land(cursor, batch.changes)
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)
         landed = self._write(cursor, batch, keys, joined, locate(batch, keys, touched))
         states = land_transitions(cursor, _transition_rows(entered, keys, joined))
+        amend.logs_by_run(cursor, placements)
         moved = amend.logs_by_touch(cursor, anew)
         runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
