@@ -116,14 +116,18 @@ class Source:
 
     def _read(self, limit: int, idle_s: float) -> None:
         """Wait for a record, read what comes within `batch_wait_ms` of it. Partitions may come and go meanwhile: nothing
-        may have been taken of them yet."""
+        may have been taken of them yet, and the first record goes with its partition."""
         first = self._consumer.poll(idle_s)
         if first is None:
             return
-        for message in (first, *self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000)):
-            record = self._record(message)
-            if record is not None:
-                self._in_step.add(record)
+        self._add(first)
+        for message in self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000):
+            self._add(message)
+
+    def _add(self, message: Message) -> None:
+        record = self._record(message)
+        if record is not None:
+            self._in_step.add(record)
 
     def _pause(self) -> None:
         """What a pause leaves behind was fetched in vain, so it comes last: only what stays full once a batch is taken."""
