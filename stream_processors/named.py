@@ -48,7 +48,9 @@ def named(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> Named:
 
 def correlations(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> Seen:
     """Correlation ids, each with the earliest time of an event that has it."""
-    seen = {attempt.correlation_id: attempt.occurred_us for attempt in batch.attempts}
+    seen: Seen = {}
+    for attempt in batch.attempts:
+        _note(seen, attempt.correlation_id, attempt.occurred_us)
     for key, context in contexts.items():
         _note(seen, context.correlation_id, key.committed_us)
     for change in batch.changes:
