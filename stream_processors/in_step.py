@@ -20,6 +20,8 @@ FULL, ROOMY = 4_000, 1_000
 """Records of one partition that wait before it is paused, and before it is read again."""
 FULL_BYTES, ROOMY_BYTES = 8 * 1024 * 1024, 2 * 1024 * 1024
 """The same by their size."""
+ALL_BYTES = 64 * 1024 * 1024
+"""Of all partitions: from here on none is read of which records wait."""
 BATCH_BYTES = 8 * 1024 * 1024
 """A batch ends with the record that reaches this: landing it takes several times as much memory."""
 
@@ -191,8 +193,11 @@ class InStep:
 
     def pauses(self) -> tuple[set[Partition], set[Partition]]:
         """Partitions to pause now, and to read again now."""
-        full = {lane.place for lane in self._lanes.values() if lane.full}
-        roomy = {place for place in self._paused if self._lanes[place].roomy}
+        lanes = self._lanes.values()
+        waiting_bytes = sum([lane.bytes for lane in lanes])
+        full = {lane.place for lane in lanes if lane.full or (lane.queue and waiting_bytes >= ALL_BYTES)}
+        again = {lane.place for lane in lanes if lane.roomy and (not lane.queue or waiting_bytes <= ALL_BYTES // 2)}
+        roomy = self._paused & again
         pause = full - self._paused
         self._paused = (self._paused | pause) - roomy
         return pause, roomy

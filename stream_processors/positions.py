@@ -201,7 +201,7 @@ class Ownership:
                 raise Fenced(
                     f"another worker owns {place.topic}/{place.number} now", "nothing: that worker goes on from here"
                 )
-            if reached < self._reached[place]:
+            if reached < self._reached.get(place, 0):
                 raise Fenced(
                     f"the reporting database lost what had landed of {place.topic}/{place.number} after offset {reached}",
                     "start the worker again: it reads from there",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.debezium import NAMES
 
-from stream_processors.in_step import BATCH_BYTES, FULL, FULL_BYTES, SLACK_MS, WAIT_MS, InStep
+from stream_processors.in_step import ALL_BYTES, BATCH_BYTES, FULL, FULL_BYTES, SLACK_MS, WAIT_MS, InStep
 from stream_processors.positions import Partition
 from stream_processors.records import RawRecord
 
@@ -195,3 +195,16 @@ def test_a_record_that_only_looks_like_one_of_the_connector_is_no_trouble() -> N
     in_step.add(RawRecord(ROWS, 0, 0, 0, None, strange))
     in_step.add(RawRecord(NAMES.message, 0, 0, 0, None, strange))
     assert len(in_step.take(10, ends_of(rows=1, contexts=1))) == 2
+
+
+def test_many_partitions_together_have_a_limit_of_their_own() -> None:
+    places = [(ROWS, number) for number in range(40)]
+    in_step = in_step_of(*places, (NAMES.logs, 0))
+    for _, number in places:
+        in_step.add(RawRecord(ROWS, number, 0, 0, None, b"x" * (ALL_BYTES // len(places) + 1)))
+    assert in_step.pauses() == ({Partition(*place) for place in places}, set())
+    emptied = {Partition(found.topic, found.partition) for found in in_step.take(40, ends_of(rows=1), whatever=True)}
+    assert in_step.pauses() == (set(), emptied)
+    while in_step.waiting:
+        in_step.take(40, ends_of(rows=1), whatever=True)
+    assert in_step.pauses() == (set(), {Partition(*place) for place in places} - emptied)
