@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from kit.containers import Services, missing, services
 from kit.debezium import log_line
 
+from clearsight.asking import EVERYTHING
 from clearsight.context import AuditContext, send_context
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -51,7 +52,7 @@ def clearsight(found: Services, *arguments: str) -> None:
 def facts(found: Services, query: str, *parameters: Any) -> tuple[Any, ...]:
     """The first row, once there is one."""
     give_up_s = time.monotonic() + LANDING_LIMIT_S
-    with psycopg.connect(found.dsn("clearsight_api", "report"), autocommit=True) as connection:
+    with psycopg.connect(found.dsn("clearsight_api", "report"), autocommit=True, options=EVERYTHING) as connection:
         while time.monotonic() < give_up_s:
             if row := connection.execute(query.encode(), parameters).fetchone():
                 return row
