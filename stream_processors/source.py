@@ -66,6 +66,8 @@ class Source:
         self._idle.set()
         self._landed: dict[Partition, int] = {}
         """Next offsets of what has landed since the last commit."""
+        self._identity: dict[Partition, Identity] = {}
+        """Of what is read, as it was when it was assigned."""
         self._membership = Membership(time.monotonic, self._answers)
         self.assigned = False
 
@@ -188,6 +190,20 @@ class Source:
         asked = self._admin.list_offsets(places, request_timeout=_REQUEST_TIMEOUT_S)
         return {f"{place.topic}/{place.partition}": future.result().offset for place, future in asked.items()}
 
+    def check_topics(self) -> None:
+        """Safe to call from another thread. Raises PositionLost where a topic that is read was deleted and made again: its
+        offsets begin anew, and the consumer does not tell. KafkaException where Kafka or the topic is away."""
+        reading = dict(self._identity)
+        if not reading:
+            return
+        now = self._identities(list(reading))
+        for place, identity in reading.items():
+            if now[place] != identity and self._identity.get(place) == identity:
+                raise PositionLost(
+                    f"the topic {place.topic} was deleted and made again",
+                    "start the worker again: it reads it from its beginning after a recorded gap",
+                )
+
     def close(self) -> None:
         """Leave the group, or where Kafka does not let go in time, end without: what has landed stands in Postgres."""
         if not leave(self._consumer, _LEAVING_TIMEOUT_S):
@@ -233,6 +249,7 @@ class Source:
         for found in starts:
             place = Partition(found.topic, found.partition)
             self._in_step.begin(place, found.offset, logs[place].high)
+        self._identity |= identities
         consumer.assign(starts)
         consumer.resume(starts)  # a pause survives the loss of a partition
         self._membership.dealt()
@@ -261,6 +278,7 @@ class Source:
         with self._counting:
             for place in places:
                 self._landed.pop(place, None)
+            self._identity.pop(place, None)
         self._ownership.release(places)
         self._in_step.drop(places)
         self._membership.lost()

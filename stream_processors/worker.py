@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,6 +38,9 @@ from stream_processors.undecodable import Undecodable
 log = logging.getLogger(__name__)
 
 set_json_loads(orjson.loads)
+
+
+TOPICS_EVERY_S = 3.0
 
 
 class Worker:
@@ -73,6 +77,7 @@ class Worker:
         self._timing: Connection[Any] | None = None
         self._newest: StreamPosition | None = None
         self._marked = -1
+        self._topics_checked_s = time.monotonic()
 
     def check(self) -> None:
         """Raises Unavailable where the reporting database, Kafka or one of its topics is not there to begin with."""
@@ -112,7 +117,7 @@ class Worker:
     def tick(self) -> None:
         """Once a second: close what is overdue, publish what waits, and mark how far the stream has come.
 
-        Raises what publishing raised, also when no further batch comes.
+        Raises what publishing raised, also when no further batch comes; PositionLost where a topic was made again.
         """
         if self._broken is not None:
             raise self._broken
@@ -122,10 +127,16 @@ class Worker:
             gaps.bound(connection, self._names)
             self._publish_thread.submit(self._publish_outbox).result()
             self._mark(connection)
+            self._check_topics()
         except (psycopg.Error, KafkaException, Unavailable) as error:
             if isinstance(error, psycopg.Error) and not away(error):
                 raise
             log.warning("not done this time, again in a second: %s", _first_line(error))
+
+    def _check_topics(self) -> None:
+        if time.monotonic() - self._topics_checked_s > TOPICS_EVERY_S:
+            self.source.check_topics()
+            self._topics_checked_s = time.monotonic()
 
     def close(self) -> None:
         """Publish what has landed and leave the group. Nothing may be landing any more."""

@@ -11,11 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from kit.stacks import servers_of, stack_of
 from kit.waiting import until
 
+from clearsight.errors import PositionLost
 from clearsight.settings import KafkaSettings, WorkerSettings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
@@ -151,6 +152,27 @@ def test_a_partition_that_was_paused_when_its_worker_lost_it(servers: str, repor
     finally:
         for reader in readers:
             reader.stop()
+
+
+def test_a_topic_that_is_made_again_while_it_is_read(servers: str, report_database: Any) -> None:
+    """Its offsets begin anew, and records below the old position would not be read. The consumer itself only notices where
+    the new topic is shorter than the old one."""
+    topic = "made.again"
+    fill(servers, topic, 0)
+    reader = Reader(servers, report_database.writer_dsn, "first", topic, lands=True)
+    try:
+        until(lambda: reader.source.assigned)
+        reader.source.check_topics()
+        admin = AdminClient({"bootstrap.servers": servers})
+        admin.delete_topics([topic])[topic].result(LIMIT_S)
+        until(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics)
+        with pytest.raises(KafkaException):
+            reader.source.check_topics()
+        fill(servers, topic, 100)
+        with pytest.raises(PositionLost, match=f"the topic {topic} was deleted and made again"):
+            reader.source.check_topics()
+    finally:
+        reader.stop()
 
 
 def fill(servers: str, topic: str, records: int) -> None:
