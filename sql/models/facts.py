@@ -132,7 +132,11 @@ fact_run_diagnostic = Table(
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("revision", Integer, nullable=False, server_default=text("0")),
     Index("ix_run_diagnostic_scenario", "scenario_key", "start_commit_lsn"),
-    Index("ix_run_diagnostic_started", "started_at"),
+    Index(
+        "ix_run_diagnostic_period",
+        "started_at",
+        postgresql_include=["scenario_key", "outcome", "category", "failing_node", "deleted"],
+    ),
 )
 
 fact_cloudwatch_log = Table(
