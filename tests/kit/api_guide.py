@@ -71,7 +71,7 @@ def main() -> None:
             answer = client.get(
                 path.format(**ids), params={key: value.format(**ids) for key, value in parameters.items()}
             ).raise_for_status()
-            example = _cut(json.loads(answer.text.replace(str(client.base_url).rstrip("/"), SHOWN)))
+            example = _cut(json.loads(_of_no_machine(answer.text, client)))
             (EXAMPLES / f"{name}.json").write_text(json.dumps(example, indent=1, ensure_ascii=False) + "\n", "utf-8")
             parts.append(
                 _section(document, path, answer.url.raw_path.decode(), json.dumps(example, ensure_ascii=False))
@@ -90,6 +90,11 @@ def _ids(client: httpx.Client) -> dict[str, str]:
         "user": run["user_id"],
         "correlation": run["correlation_id"],
     }
+
+
+def _of_no_machine(answer: str, client: httpx.Client) -> str:
+    """Without this checkout's path, which stacks show, and with the API's usual address."""
+    return answer.replace(f"{ROOT}/", "").replace(str(client.base_url).rstrip("/"), SHOWN)
 
 
 def _cut(value: Any) -> Any:
