@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -103,12 +104,8 @@ class Event(BaseModel):
     correlation_id: Text | None = None
     q: Text | None = Field(None, description="text in the summary, the error or the stack")
 
-
-class TrailParameters(Paged, Event):
     def filters(self) -> TrailFilter:
         return TrailFilter(
-            since=self.since,
-            until=self.until,
             types=tuple(self.types),
             levels=tuple(self.levels),
             categories=tuple(self.categories),
@@ -116,22 +113,17 @@ class TrailParameters(Paged, Event):
             correlation_id=self.correlation_id,
             q=self.q,
         )
+
+
+class TrailParameters(Paged, Event):
+    def filters(self) -> TrailFilter:
+        return replace(super().filters(), since=self.since, until=self.until)
 
 
 class StreamParameters(Asked, Event):
     """Of the stream: nothing about time, for it begins with what lands next."""
 
     scenario: Text | None = Field(None, description="a scenario's id")
-
-    def filters(self) -> TrailFilter:
-        return TrailFilter(
-            types=tuple(self.types),
-            levels=tuple(self.levels),
-            categories=tuple(self.categories),
-            users=tuple(self.users),
-            correlation_id=self.correlation_id,
-            q=self.q,
-        )
 
 
 class StateParameters(Paged):
