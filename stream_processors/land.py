@@ -174,14 +174,12 @@ class Landing:
 
         # read again: who held a run's lock before us may have placed it since
         touched = correlate.touched(cursor, of_logs)
-        landed = self._write(cursor, batch, keys, joined, locate(batch, keys, touched))
-        states = land_transitions(cursor, _transition_rows(entered, keys, joined))
+        landed = self._write(cursor, batch, keys, entered, joined, locate(batch, keys, touched))
         amend.logs_by_run(cursor, placements)
         moved = amend.logs_by_touch(cursor, anew)
         runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
         missed.keep(cursor, self._mapping.source, self._mapping.tables(), self._names, batch)
-        landed = landed._replace(states=states)
         self._settle_letters(cursor, batch, landed)
         return landed._replace(amended=bool(amended or late or moved.any))
 
@@ -200,7 +198,13 @@ class Landing:
         return Keys(users, scenarios, run_keys, contexts, correlations), placed
 
     def _write(
-        self, cursor: Cursor[Any], batch: Batch, keys: Keys, joined: list[Joined], located: list[Located]
+        self,
+        cursor: Cursor[Any],
+        batch: Batch,
+        keys: Keys,
+        entered: list[_Entered],
+        joined: list[Joined],
+        located: list[Located],
     ) -> Landed:
         ends = list(map(rows.joined_text, joined))
         texts = [(row.text, end) for row, end in zip(batch.change_rows, ends, strict=True)]
@@ -214,6 +218,7 @@ class Landing:
         insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
         new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
         cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
+        states = land_transitions(cursor, _transition_rows(entered, keys, joined))
         changes = [(row.change, row.action, known) for row, known in zip(batch.change_rows, joined, strict=True)]
         logs = list(zip(batch.logs, located, strict=True))
         again = [
@@ -224,7 +229,7 @@ class Landing:
             changes = [change for change in changes if change[0].event_id in new_changes]
         if new_logs is not None:
             logs = [log for log in logs if log[0].event_id in new_logs]
-        return Landed(changes, [], logs, again, amended=False)
+        return Landed(changes, states, logs, again, amended=False)
 
 
 def _known_before(
