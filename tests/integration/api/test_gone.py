@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import psycopg
 import pytest
 from kit.api_server import serving
 from kit.server import Server
+from kit.waiting import until
 from pydantic import SecretStr
 
 from clearsight.settings import ApiSettings, ReportSettings, Settings
@@ -20,16 +20,6 @@ _BUSY = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = 'clearsight' AND usename = 'clearsight_api' AND state = 'active'
 """
-
-
-def until(watcher: psycopg.Connection[Any], active: int, limit_s: float = 15.0) -> bool:
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        row = watcher.execute(_BUSY).fetchone()
-        if row == (active,):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_the_query_of_a_client_that_is_gone_is_cancelled(server: Server, story: Any) -> None:
@@ -47,7 +37,8 @@ def test_the_query_of_a_client_that_is_gone_is_cancelled(server: Server, story: 
         locker.execute("LOCK TABLE rpt.fact_user_action IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}{path}", timeout=1.0)
-        assert until(watcher, 0), "the query goes on although nobody waits for it"
+        nobody_works = [(0,)]
+        until(lambda: watcher.execute(_BUSY).fetchall() == nobody_works, "nobody waits for the query: it ends", 15)
         locker.rollback()
         assert httpx.get(f"{url}{path}", timeout=10).status_code == 200
 

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Producer
 from kit.containers import Services, missing, services
 from kit.debezium import log_line
+from kit.waiting import until
 
 from clearsight.asking import EVERYTHING
 from clearsight.context import AuditContext, send_context
@@ -51,13 +52,12 @@ def clearsight(found: Services, *arguments: str) -> None:
 
 def facts(found: Services, query: str, *parameters: Any) -> tuple[Any, ...]:
     """The first row, once there is one."""
-    give_up_s = time.monotonic() + LANDING_LIMIT_S
     with psycopg.connect(found.dsn("clearsight_api", "report"), autocommit=True, options=EVERYTHING) as connection:
-        while time.monotonic() < give_up_s:
-            if row := connection.execute(query.encode(), parameters).fetchone():
-                return row
-            time.sleep(0.2)
-    return pytest.fail(f"not within {LANDING_LIMIT_S} s: {query} {parameters}")
+        row = until(
+            lambda: connection.execute(query.encode(), parameters).fetchone(), f"{query} {parameters}", LANDING_LIMIT_S
+        )
+        assert row is not None
+        return row
 
 
 def created(found: Services, correlation_id: str) -> str:

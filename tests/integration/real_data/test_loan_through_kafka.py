@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from kit import loan
 from kit.reporting import Reporting
 from kit.stacks import stack_of
+from kit.waiting import until
 
 from clearsight.settings import KafkaSettings
 from clearsight.stack.supervisor import Stack
@@ -131,15 +131,13 @@ def _ends(broker: str) -> dict[tuple[str, int], int]:
 
 
 def _await_landed(reporting: Reporting, ends: dict[tuple[str, int], int], worker: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + LIMIT_S
-    while time.monotonic() < give_up:
+    def landed() -> bool:
         assert worker.poll() is None, "the worker ended"
         rows = reporting.rows("SELECT topic, kafka_partition, next_offset FROM rpt.consumer_position")
         reached = {(topic, number): offset for topic, number, offset in rows}
-        if all(reached.get(place, 0) >= end for place, end in ends.items()):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"not landed within {LIMIT_S} s")
+        return all(reached.get(place, 0) >= end for place, end in ends.items())
+
+    until(landed, "everything has landed", LIMIT_S)
 
 
 def _audit(broker: str) -> dict[str, int]:
