@@ -1,37 +1,21 @@
-"""`clearsight forward`: CloudWatch's log lines to Kafka."""
+"""`clearsight forward`: CloudWatch's log lines to Kafka. Each subcommand has its own file."""
 
 from __future__ import annotations
 
 import typer
 
+from clearsight.cli import forward_run
+
 
 def register(app: typer.Typer) -> None:
-    forward = typer.Typer(no_args_is_help=True, help="Forward CloudWatch's log lines to Kafka.")
+    forward = typer.Typer(help="Forward CloudWatch's log lines to Kafka.")
     app.add_typer(forward, name="forward")
 
-    @forward.callback()
-    def commands() -> None:
-        """Forward CloudWatch's log lines to Kafka."""
+    @forward.callback(invoke_without_command=True)
+    def alone(context: typer.Context) -> None:
+        """Forward CloudWatch's log lines to Kafka; without a subcommand: `run`."""
+        if context.invoked_subcommand is None:
+            forward_run.run()
 
-    @forward.command()
-    def run() -> None:
-        """Poll the log groups and publish each line once, until SIGTERM.
-
-        Example: CLEARSIGHT_CLOUDWATCH__GROUPS='["/my/app"]' clearsight forward run
-        """
-        import logging
-        import time
-
-        from clearsight.settings import load_settings
-        from connectors.cloudwatch.start import run as run_forwarder
-
-        settings = load_settings()
-        logging.Formatter.converter = time.gmtime
-        logging.basicConfig(
-            level=settings.log_level,
-            format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s",
-            datefmt="%Y-%m-%dT%H:%M:%S",
-        )
-        for noisy in ("botocore", "boto3", "urllib3", "stamina"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
-        run_forwarder(settings)
+    for command in (forward_run,):
+        command.register(forward)
