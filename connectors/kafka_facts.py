@@ -19,9 +19,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from clearsight.doctor.finding import Away
 from clearsight.doctor.kafka import ForwarderFacts, KafkaFacts, TopicFacts, Waiting, Wanted, WorkerFacts
+from clearsight.errors import Unavailable
 from clearsight.topics import Topic
 
 TIMEOUT_S = 4.0
+SEEN_WITHIN_S = 30.0
 _POLL_S = 0.05
 
 _SILENT = logging.Logger("kafka")
@@ -69,8 +71,12 @@ def observe_topics(admin: AdminClient, topics: Sequence[Topic]) -> dict[str, Top
     }
 
 
-def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]]) -> None:
-    """Set each topic's settings, leave its others alone, and wait until they are in effect. Raises KafkaException."""
+def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]], within_s: float = SEEN_WITHIN_S) -> None:
+    """Set each topic's settings, leave its others alone, and wait until the broker shows them.
+
+    The controller takes them, and brokers follow it: on a busy machine after seconds. Raises KafkaException where they are
+    refused, Unavailable where they are not seen in time.
+    """
     resources = [
         _resource(
             name,
@@ -83,14 +89,24 @@ def set_topic_settings(admin: AdminClient, changes: dict[str, dict[str, str]]) -
     ]
     for future in admin.incremental_alter_configs(resources, request_timeout=TIMEOUT_S).values():
         future.result()
-    give_up = time.monotonic() + TIMEOUT_S
-    while not _in_effect(admin, changes) and time.monotonic() < give_up:
+    give_up_s = time.monotonic() + within_s
+    while not _in_effect(admin, changes):
+        if time.monotonic() > give_up_s:
+            names = ", ".join(sorted(changes))
+            message = f"Kafka took the settings of {names}, but does not show them after {within_s:g} s"
+            raise Unavailable(
+                message, "see whether Kafka's log names an error, then look again with `clearsight doctor`"
+            )
         time.sleep(_POLL_S)
 
 
 def _in_effect(admin: AdminClient, changes: dict[str, dict[str, str]]) -> bool:
+    """False where the broker is too busy to tell."""
     asked = admin.describe_configs([_resource(name) for name in changes], request_timeout=TIMEOUT_S)
-    return all(changes[resource.name].items() <= _values(future).items() for resource, future in asked.items())
+    try:
+        return all(changes[resource.name].items() <= _values(future).items() for resource, future in asked.items())
+    except KafkaException:
+        return False
 
 
 def _resource(topic: str, settings: list[Any] | None = None) -> ConfigResource:

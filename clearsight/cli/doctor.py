@@ -129,12 +129,12 @@ def _mend(settings: Settings) -> None:
 
     mapping, _ = read_mapping(settings)
     if mapping is None:
-        typer.echo("nothing mended: the mapping file cannot be read", err=True)
+        typer.echo("not mended: the mapping file cannot be read", err=True)
         return
     try:
         mended = mend_topics(settings.kafka, mapping.tables())
     except Unavailable as error:
-        typer.echo(f"nothing mended: {error.message}", err=True)
+        typer.echo(f"not mended: {error.message}", err=True)
         return
     for topic, changed in mended.items():
         words = ", ".join(f"{setting} = {value}" for setting, value in changed.items())

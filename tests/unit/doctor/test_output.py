@@ -35,7 +35,7 @@ def test_mending_a_kafka_that_is_away_still_examines(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--mend", "--json", "--area", "kafka")
     assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["kafka.unreachable"]
     assert done.returncode == 5
-    assert done.stderr.startswith("nothing mended: ")
+    assert done.stderr.startswith("not mended: ")
     assert "rdkafka" not in done.stderr
     assert "%" not in done.stderr  # as librdkafka's own lines begin
 
