@@ -131,6 +131,17 @@ class ForwarderSettings(Section):
     start_timeout_s: float = Field(30.0, gt=0, description="how long Kafka may be away at start")
 
 
+class RedactionSettings(Section):
+    """What is taken out of log lines before they reach Kafka (docs/LOGS.md)."""
+
+    keys: tuple[str, ...] = Field((), description="names of further fields whose value is redacted whatever it is")
+    user_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="user ids of log lines become HMAC-SHA256 of them by this secret; empty: they stay as they are",
+    )
+
+
 class WorkerSettings(Section):
     group_id: str = "clearsight-worker"
     batch_max_events: int = Field(5000, ge=2)
@@ -243,6 +254,7 @@ class Settings(BaseSettings):
     report: ReportSettings = ReportSettings()
     cloudwatch: CloudWatchSettings = CloudWatchSettings()
     forwarder: ForwarderSettings = ForwarderSettings()
+    redaction: RedactionSettings = RedactionSettings()
     worker: WorkerSettings = WorkerSettings()
     api: ApiSettings = ApiSettings()
     demo: DemoSettings = DemoSettings()

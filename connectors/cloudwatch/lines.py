@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from clearsight.logline import LogError, LogLine
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.parse.clean import REPLACEMENT, clean_text
 from connectors.cloudwatch.parse.record import Parsed
+from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
 
 MAX_VALUE_BYTES = 900_000
 """Of a record: consumers may have Kafka's default limit of 1 MB."""
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(LogLine).decode
+
+
+Via = Literal["pull", "push", "backfill"]
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -21,7 +28,7 @@ class Origin(msgspec.Struct, frozen=True):
     group: str
 
 
-def make_line(origin: Origin, event: Event, parsed: Parsed, now: int) -> LogLine:
+def make_line(origin: Origin, event: Event, parsed: Parsed, now: int, via: Via = "pull") -> LogLine:
     return LogLine(
         event_id=event.id,
         event_time=event.timestamp,
@@ -31,6 +38,7 @@ def make_line(origin: Origin, event: Event, parsed: Parsed, now: int) -> LogLine
         region=origin.region,
         log_group=origin.group,
         log_stream=event.stream,
+        origin=via,
         correlation_id=parsed.correlation_id,
         correlation_source=parsed.correlation_source,
         scenario_id=parsed.scenario_id,
@@ -55,15 +63,14 @@ def key_of(line: LogLine) -> bytes:
     return key.encode()
 
 
-def encode(line: LogLine, raw: str) -> bytes:
-    """The record's value. A line that cannot be encoded as read is sent as text; one that is too large is cut, and
-    says so in `attributes` (`truncated`, `original_bytes`)."""
+def encode(line: LogLine, raw: str, redactor: Redactor = DEFAULT) -> bytes:
+    """The record's value, redacted. A line that cannot be encoded as read is sent as text; one that is too large is cut
+    after redaction, and says so in `attributes` (`truncated`, `original_bytes`)."""
     try:
-        value = _encode(line)
+        value = redactor.record(line)
     except (RecursionError, TypeError, ValueError, msgspec.MsgspecError):
-        line = as_text(line, raw)
-        value = _encode(line)
-    return value if len(value) <= MAX_VALUE_BYTES else _cut(line, raw)
+        value = redactor.record(as_text(line, raw))
+    return value if len(value) <= MAX_VALUE_BYTES else _cut(_decode(value), raw)
 
 
 def as_text(line: LogLine, raw: str) -> LogLine:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 from clearsight.logline import ForwarderState
-from connectors.cloudwatch import lines, pages
-from connectors.cloudwatch.correlate import Requests
+from connectors.cloudwatch import pages
 from connectors.cloudwatch.deliver import Outbox
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event, LogsApi
-from connectors.cloudwatch.parse.recognise import parse
 from connectors.cloudwatch.parse.record import Parsed
+from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
 from connectors.cloudwatch.seen import SeenIds
 from connectors.cloudwatch.topic_reader import Offsets
+from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.window import Progress, Window
 
 
@@ -35,6 +35,7 @@ class GroupPull:
         page_limit: int,
         clock: Callable[[], int],
         stopping: Callable[[], bool],
+        redactor: Redactor = DEFAULT,
     ) -> None:
         self.origin = origin
         self._api = api
@@ -43,7 +44,7 @@ class GroupPull:
         self._page_limit = page_limit
         self._clock = clock
         self._stopping = stopping
-        self._requests = Requests()
+        self._transcript = Transcript(origin, redactor)
         self._progress: Progress | None = None
         self._seen = SeenIds()
         self._base_offsets: Offsets = {}
@@ -104,12 +105,9 @@ class GroupPull:
         return read, len(sent)
 
     def _read(self, events: list[Event]) -> dict[str, Parsed]:
-        parsed = {event.id: parse(event.message) for event in events}
-        self._requests.correlate((event.stream, event.timestamp, parsed[event.id]) for event in events)
-        return parsed
+        return {event.id: parsed for event, parsed in zip(events, self._transcript.read(events), strict=True)}
 
     def _send(self, event: Event, parsed: Parsed) -> None:
-        line = lines.make_line(self.origin, event, parsed, self._clock())
-        value = lines.encode(line, event.message)
+        record = self._transcript.record(event, parsed, self._clock())
         remember = partial(self._seen.add, event.id, event.timestamp)
-        self._outbox.send(self._topic, lines.key_of(line), value, event.id, remember)
+        self._outbox.send(self._topic, record.key, record.value, event.id, remember)

@@ -20,6 +20,7 @@ from connectors.cloudwatch.deliver import KafkaOutbox
 from connectors.cloudwatch.forwarder import Forwarder
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pull import GroupPull
+from connectors.cloudwatch.redact.configured import redactor_of
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 
 READY_VARIABLE = "CLEARSIGHT_READY_FILE"
@@ -44,6 +45,7 @@ def run(settings: Settings) -> None:
 def build(settings: Settings, topics: TopicNames, stopping: Event) -> Forwarder:
     cloudwatch = CloudWatch(settings.cloudwatch)
     outbox = KafkaOutbox(settings.kafka.bootstrap_servers, settings.forwarder.delivery_timeout_s)
+    redactor = redactor_of(settings.redaction)
     pulls = [
         GroupPull(
             Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, group),
@@ -53,6 +55,7 @@ def build(settings: Settings, topics: TopicNames, stopping: Event) -> Forwarder:
             page_limit=settings.forwarder.page_limit,
             clock=cloudwatch.clock,
             stopping=stopping.is_set,
+            redactor=redactor,
         )
         for group in dict.fromkeys(settings.cloudwatch.groups)
     ]

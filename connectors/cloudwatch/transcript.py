@@ -1,0 +1,41 @@
+"""What becomes of one log group's events: the one way from an event to a record, for polling, push and history alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from connectors.cloudwatch import lines
+from connectors.cloudwatch.correlate import Requests
+from connectors.cloudwatch.lines import Origin, Via
+from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.parse.recognise import parse
+from connectors.cloudwatch.parse.record import Parsed
+from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
+
+
+class Record(NamedTuple):
+    key: bytes
+    value: bytes
+
+
+class Transcript:
+    """Remembers which request has which correlation id, and nothing else. No line is refused: what cannot be read is
+    sent as text."""
+
+    def __init__(self, origin: Origin, redactor: Redactor = DEFAULT) -> None:
+        self._origin = origin
+        self._redactor = redactor
+        self._requests = Requests()
+
+    def read(self, events: Sequence[Event]) -> list[Parsed]:
+        """What a page of events says, in their order (that of time). A page that was delivered already may be read again:
+        it teaches which request has which correlation id."""
+        parsed = [parse(event.message) for event in events]
+        self._requests.correlate((event.stream, event.timestamp, p) for event, p in zip(events, parsed, strict=True))
+        return parsed
+
+    def record(self, event: Event, parsed: Parsed, now: int, via: Via = "pull") -> Record:
+        """The record on `clearsight.logs`, redacted; `now` in epoch milliseconds."""
+        line = lines.make_line(self._origin, event, parsed, now, via)
+        return Record(lines.key_of(line), lines.encode(line, event.message, self._redactor))
