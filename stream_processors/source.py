@@ -278,6 +278,7 @@ class Source:
         with self._counting:
             for place in places:
                 self._landed.pop(place, None)
+        for place in places:
             self._identity.pop(place, None)
         self._ownership.release(places)
         self._in_step.drop(places)
