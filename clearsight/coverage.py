@@ -49,11 +49,11 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A person has said why a gap is there."""
+    """A person has said why a gap is there. Who and why is null for who does not see everything."""
 
     at: datetime
-    by: str
-    because: str
+    by: str | None
+    because: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Gap:
     EVERY_CHANGE where it is about all tables. `to_offset` null: not known how many.
 
     The events that it may hide lie between `events_after` and `events_before`; null: not known, or not over yet.
+    `reason` is null for who does not see everything.
     """
 
     id: int
@@ -69,7 +70,7 @@ class Gap:
     partition: int | None
     from_offset: int | None
     to_offset: int | None
-    reason: str
+    reason: str | None
     detected_at: datetime
     events_after: datetime | None = None
     events_before: datetime | None = None

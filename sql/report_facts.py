@@ -25,7 +25,9 @@ _TABLES = frozenset(table.name for table in METADATA.tables.values())
 VIEWS = frozenset({view_scenario_audit_trail.name, dim_user.name, fact_cloudwatch_log.name})
 DELETED_BY_WRITER = frozenset({"audit_outbox", "watermark", "heartbeat", "stream_start"})
 KEPT_BY_TRIGGER = frozenset({"user_id"})
-OF_THE_OWNER = frozenset({"api_key"})
+OF_THE_OWNER = frozenset({"api_key", "bi_login"})
+MASKED = frozenset({"fact_cloudwatch_log"})
+"""Readers have a view of it instead."""
 
 _ROLE: LiteralString = """
 SELECT current_user::text AS name, rolsuper AS superuser, pg_is_in_recovery() AS in_recovery,
@@ -191,7 +193,7 @@ def _writers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
 
 
 def _readers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
-    return set() if partition or table in OF_THE_OWNER else {"SELECT"}
+    return set() if partition or table in OF_THE_OWNER | MASKED else {"SELECT"}
 
 
 def _months_missing(connection: Connection[Any], absent: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Interval,
     Select,
     Text,
-    and_,
     bindparam,
     cast,
     exists,
@@ -39,20 +38,12 @@ from clearsight.coverage import (
     Watermark,
 )
 from clearsight.coverage import coverage as shape
-from sql.models import SCHEMA, consumer_position, gap, watermark
+from sql.models import SCHEMA, consumer_position, watermark
 
 GAPS_SHOWN = 100
 BEGINNING, END = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 _SINCE, _UNTIL = (bindparam(name, type_=DateTime(timezone=True)) for name in ("since", "until"))
-
-
-def touching(after: ColumnElement[Any], before: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether events that happened after the one and before the other time may belong to the question."""
-    return and_(
-        func.coalesce(before, END) >= _SINCE - CLOCK_SKEW,
-        func.coalesce(after, BEGINNING) <= _UNTIL + CLOCK_SKEW,
-    )
 
 
 async def coverage(
@@ -86,10 +77,10 @@ class _Gap(msgspec.Struct):
 
     gap_id: int
     topic: str
-    kafka_partition: int
-    from_offset: int
+    kafka_partition: int | None
+    from_offset: int | None
     to_offset: int | None
-    reason: str
+    reason: str | None
     detected_at: datetime
     events_after: datetime | None
     events_before: datetime | None
@@ -110,7 +101,7 @@ def _gap(found: _Gap) -> Gap:
         found.detected_at,
         found.events_after,
         found.events_before,
-        Acknowledged(at, by or "", because or "") if at else None,
+        Acknowledged(at, by, because) if at else None,
     )
 
 
@@ -160,9 +151,14 @@ def _everything_statement() -> Select[Any]:
         literal(COUNT_LIMIT, BigInteger),
     )
     found = uncertain.table_valued(*columns).alias("found")
-    return select(
-        *(found.c[name] for name in columns), _as_json(marks, "marks"), _as_json(_GAPS.subquery("gaps"), "gaps")
-    )
+    return select(*(found.c[name] for name in columns), _as_json(marks, "marks"), _as_json(_gaps(), "gaps"))
+
+
+def _gaps() -> NamedFromClause:
+    """Those that may hide events of the question; why they are there is told only to who sees everything."""
+    given = (_SINCE, _UNTIL, literal(CLOCK_SKEW, Interval), literal(GAPS_SHOWN, BigInteger))
+    told: NamedFromClause = getattr(func, SCHEMA).gaps_told(*given).table_valued(*_Gap.__struct_fields__).alias("gaps")
+    return told
 
 
 def _as_json(rows: NamedFromClause, name: str) -> ColumnElement[str]:
@@ -170,23 +166,4 @@ def _as_json(rows: NamedFromClause, name: str) -> ColumnElement[str]:
     return select(told).select_from(rows).scalar_subquery().label(name)
 
 
-_GAPS = (
-    select(
-        gap.c.gap_id,
-        gap.c.topic,
-        gap.c.kafka_partition,
-        gap.c.from_offset,
-        gap.c.to_offset,
-        gap.c.reason,
-        gap.c.detected_at,
-        gap.c.events_after,
-        gap.c.events_before,
-        gap.c.acknowledged_at,
-        gap.c.acknowledged_by,
-        gap.c.acknowledged_because,
-    )
-    .where(touching(gap.c.events_after, gap.c.events_before))
-    .order_by(gap.c.gap_id.desc())
-    .limit(GAPS_SHOWN)
-)
 _EVERYTHING = prepared(_everything_statement())

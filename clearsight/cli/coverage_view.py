@@ -59,7 +59,7 @@ def _gaps(covered: Coverage) -> Iterator[str]:
     if not covered.gaps:
         yield "gaps         none"
     for gap in covered.gaps:
-        yield f"gap {gap.id:<8} {_place(gap)}: {printable(gap.reason)}"
+        yield f"gap {gap.id:<8} {_place(gap)}: {printable(gap.reason or 'not told')}"
         yield f"             found {clock(gap.detected_at)}; {_hidden(gap)}"
         if gap.acknowledged is not None:
             told = f"acknowledged {clock(gap.acknowledged.at)} by {gap.acknowledged.by}: {gap.acknowledged.because}"

@@ -83,7 +83,7 @@ class Reporting:
             ).fetchall()
             lines = connection.execute(
                 "SELECT cloudwatch_id, count(*), count(correlation_id)"
-                " FROM rpt.fact_cloudwatch_log WHERE cloudwatch_id >= %s GROUP BY 1",
+                " FROM rpt.view_log WHERE cloudwatch_id >= %s GROUP BY 1",
                 (min(expected_lines, default=""),),
             ).fetchall()
         return Landed(

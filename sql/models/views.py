@@ -21,7 +21,8 @@ view_user = Table(
 )
 
 view_log = Table("view_log", _VIEWS, *(Column(column.name, column.type) for column in fact_cloudwatch_log.columns))
-"""The log lines; in those of several scenarios the ids of others are masked for who may not see them."""
+"""The log lines; in those of several scenarios the ids of others are masked for who may not see them. Readers have no other
+way to them."""
 
 view_scenario_audit_trail = Table(
     "view_scenario_audit_trail",

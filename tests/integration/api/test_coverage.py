@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from kit.server import Server
 from psycopg.types.json import Jsonb
 
+from api.callers import Caller
 from api.database import question, single_engine
 from api.queries.coverage import coverage
-from clearsight.coverage import CLOCK_SKEW, Coverage
+from clearsight.coverage import CLOCK_SKEW, Acknowledged, Coverage
 from clearsight.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -65,9 +66,11 @@ def _empty(owner: Any) -> None:
         owner.execute(f"DELETE FROM rpt.{table}")
 
 
-def ask(settings: Settings, since: datetime | None = None, until: datetime | None = None) -> Coverage:
+def ask(
+    settings: Settings, since: datetime | None = None, until: datetime | None = None, caller: Caller | None = None
+) -> Coverage:
     async def asked() -> Coverage:
-        async with question(single_engine(settings)) as connection:
+        async with question(single_engine(settings), caller) as connection:
             return await coverage(connection, (), until, since=since)
 
     return asyncio.run(asked())
@@ -128,6 +131,34 @@ def test_a_mark_holds_when_every_partition_has_landed_up_to_it(
     found = ask(settings)
     assert found.changes.through == through.get("changes")
     assert [group.through for group in found.logs] == [time for kind, time in through.items() if kind == "logs"]
+
+
+def test_what_never_reached_a_topic_has_no_offsets(owner: Any, settings: Settings) -> None:
+    owner.execute(
+        "INSERT INTO rpt.gap (topic, cause, reason) VALUES ('forecast.inputs', 'tables', 'it is not published')"
+    )
+    (found,) = ask(settings).gaps
+    assert (found.topic, found.partition, found.from_offset, found.reason) == (
+        "forecast.inputs",
+        None,
+        None,
+        "it is not published",
+    )
+
+
+def test_a_viewer_hears_that_something_is_missing_and_not_why(owner: Any, settings: Settings) -> None:
+    owner.execute(
+        "INSERT INTO rpt.gap (topic, cause, reason, events_after, acknowledged_at, acknowledged_by, acknowledged_because)"
+        " VALUES ('forecast.inputs', 'tables', 'the slot was lost', %s, %s, 'ann', 'disk of db-7 full')",
+        (T0, T0),
+    )
+    told = ask(settings, caller=Caller("viewer", "u-1"))
+    (found,) = told.gaps
+    assert not told.complete
+    assert (found.topic, found.events_after, found.reason) == ("forecast.inputs", T0, None)
+    assert found.acknowledged == Acknowledged(T0, None, None)
+    (whole,) = ask(settings, caller=Caller("analyst")).gaps
+    assert (whole.reason, whole.acknowledged) == ("the slot was lost", Acknowledged(T0, "ann", "disk of db-7 full"))
 
 
 def test_a_letter_without_append_time_is_as_old_as_its_first_sight(owner: Any, settings: Settings) -> None:
