@@ -10,8 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -34,17 +33,32 @@ from clearsight.events import (
 from clearsight.identity import id_time_ms, log_line_id, row_change_id
 from clearsight.instants import clamp_us, is_odd
 from clearsight.logline import ForwarderState, LogLine
-from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part
-from clearsight.origin import FIRST_EPOCH, HEADER, Identity, Origin, position
+from clearsight.mapping import Mapping
+from clearsight.origin import Identity, position
 from clearsight.shapes import types_of
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames
 from clearsight.unavailable import UNAVAILABLE, known
+from stream_processors.commit import commit_lsn_of, commit_position, commit_us, epoch_of, origin_of
 from stream_processors.envelope import Envelope, Source, Told, TransactionMarker
 from stream_processors.records import RawRecord
+from stream_processors.table_reading import (
+    MAX_CORRELATION_CHARS,
+    Malformed,
+    TableReading,
+    as_text,
+    checked_correlation_id,
+    checked_id,
+    key_of,
+    known_of_old,
+    row_key_of,
+    run_of,
+    scenario_of,
+    table_reading,
+    text_of,
+)
 
 HEARTBEAT_PREFIX = "clearsight.heartbeat"
-MAX_CORRELATION_CHARS = 256
 _ESCAPED_NUL = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL in JSON; after an escaped backslash it is only text."""
@@ -65,41 +79,6 @@ _DECIMAL_STRUCT = re.compile(r':\s*\{\s*"scale"\s*:\s*-?\d+\s*,\s*"value"\s*:\s*
 """A numeric without a scale of its own. One that has a scale comes as plain text then: only the doctor sees that."""
 MAX_NAME_CHARS = 63
 """Of PostgreSQL's names."""
-MAX_ID_CHARS = 512
-"""Ids stand in unique indexes."""
-
-
-class _Undecodable(Exception):
-    pass
-
-
-class _Reading(NamedTuple):
-    """What to read of a table's rows: asked of the mapping once, not of each row again."""
-
-    part: Part
-    mapped: AnyTable
-    key: tuple[str, ...]
-    key_can_be_empty: bool
-    old_rows_are_whole: bool
-    scenario: str | None
-    """Column. A scenario's and a run's own ids are their keys."""
-    run: str | None
-    node: str | None
-    correlation: str | None
-
-
-def _reading(part: Part, table: AnyTable) -> _Reading:
-    return _Reading(
-        part=part,
-        mapped=table,
-        key=table.key,
-        key_can_be_empty=isinstance(table, OtherTable),
-        old_rows_are_whole=table.replica_identity == "full",
-        scenario=getattr(table, "scenario", None),
-        run=table.run if isinstance(table, OtherTable) else None,
-        node=table.node if isinstance(table, InputTable | OtherTable) else None,
-        correlation=table.correlation,
-    )
 
 
 class Decoder:
@@ -108,8 +87,8 @@ class Decoder:
     def __init__(self, mapping: Mapping, names: TopicNames) -> None:
         self._source = mapping.source
         self._errors = mapping.errors
-        self._tables: dict[tuple[str, str], _Reading] = {
-            TableName.parse(table.table): _reading(part, table) for part, table in mapping.parts()
+        self._tables: dict[tuple[str, str], TableReading] = {
+            TableName.parse(table.table): table_reading(part, table) for part, table in mapping.parts()
         }
         self._envelope = msgspec.json.Decoder(Envelope)
         self._transaction = msgspec.json.Decoder(TransactionMarker)
@@ -133,7 +112,7 @@ class Decoder:
             return Rejected(at=record.at, reason="contains the character NUL, which PostgreSQL cannot store")
         try:
             return self._by_topic.get(record.topic, self._change)(record, record.value)
-        except (msgspec.MsgspecError, _Undecodable, ValueError, OverflowError, RecursionError) as error:
+        except (msgspec.MsgspecError, Malformed, ValueError, OverflowError, RecursionError) as error:
             foreign = record.value.startswith(_REGISTRY_MAGIC)
             return Rejected(at=record.at, reason=_NOT_JSON if foreign else _reason(error))
 
@@ -142,7 +121,7 @@ class Decoder:
         if not len(envelope.payload):
             return envelope
         if _DECIMAL_SCHEMA.search(bytes(envelope.schema)):
-            raise _Undecodable(_DECIMALS)
+            raise Malformed(_DECIMALS)
         opened = self._envelope.decode(envelope.payload)
         opened.schema = envelope.schema
         return opened
@@ -151,30 +130,30 @@ class Decoder:
         envelope = self._open(value)
         source, op = envelope.source, envelope.op
         if source is None or op is None:
-            raise _Undecodable("not a change event: it has no source or no op")
+            raise Malformed("not a change event: it has no source or no op")
         table = self._mapped(source)
         before, before_json = self._read(envelope.before)
         if not table.old_rows_are_whole:
-            before, before_json = _known_of_old(before, table)
+            before, before_json = known_of_old(before, table)
         after, after_json = self._read(envelope.after)
         if op == "r":
             return self._snapshot(record, source, table, after, after_json)
         if op not in ("c", "u", "d", "t"):
-            raise _Undecodable("unknown op: none of c, u, d, t, r, m")
+            raise Malformed("unknown op: none of c, u, d, t, r, m")
         if source.lsn is None:
-            raise _Undecodable("a change without LSN")
+            raise Malformed("a change without LSN")
         changed = changed_columns(before, after) if op == "u" and table.old_rows_are_whole else ()
         image = after if after is not None else before
         if image is not None and after_json is not None and UNAVAILABLE in after_json:
             image = known(image)
         if image is None and op != "t":
-            raise _Undecodable(f"op {op} without before and after")
-        key = _key(image, table)
-        row_key = _row_key(key)
+            raise Malformed(f"op {op} without before and after")
+        key = key_of(image, table)
+        row_key = row_key_of(key)
         order = envelope.transaction.total_order if envelope.transaction else 0
-        time_us = _commit_us(source)
+        time_us = commit_us(source)
         occurred_us = clamp_us(time_us)
-        epoch = _epoch(record)
+        epoch = epoch_of(record)
         return RowChange(
             at=record.at,
             event_id=row_change_id(id_time_ms(time_us), self._source, table.mapped.table, op, source.lsn, key, order),
@@ -192,13 +171,13 @@ class Decoder:
             changed=changed,
             transaction=None if source.txId is None else TransactionKey(source.txId, occurred_us),
             epoch=epoch,
-            commit_lsn=_commit_position(source, epoch),
+            commit_lsn=commit_position(source, epoch),
             lsn=source.lsn,
             total_order=order,
-            scenario_id=_scenario_id(image, table, row_key),
-            run_id=_run_id(image, table, row_key),
-            node=_text(image, table.node),
-            correlation_id=_correlation_id(_text(image, table.correlation)),
+            scenario_id=scenario_of(image, table, row_key),
+            run_id=run_of(image, table, row_key),
+            node=text_of(image, table.node),
+            correlation_id=checked_correlation_id(text_of(image, table.correlation)),
             flags=_flags(record, time_us),
             types=types_of(bytes(envelope.schema)) or None if len(envelope.schema) else None,
         )
@@ -207,15 +186,15 @@ class Decoder:
         self,
         record: RawRecord,
         source: Source,
-        table: _Reading,
+        table: TableReading,
         image: dict[str, Any] | None,
         text: str | None,
     ) -> Event:
         if image is None or text is None:
-            raise _Undecodable("a snapshot row without after")
-        key = _row_key(_key(image, table))
-        epoch = _epoch(record)
-        begins = source.lsn is not None and source.snapshot != "incremental" and not _commit_lsn(source)
+            raise Malformed("a snapshot row without after")
+        key = row_key_of(key_of(image, table))
+        epoch = epoch_of(record)
+        begins = source.lsn is not None and source.snapshot != "incremental" and not commit_lsn_of(source)
         digest = hashlib.blake2b(f"{self._source}\x1f{table.mapped.table}\x1f{key}\x1f{text}".encode(), digest_size=16)
         return SnapshotRow(
             at=record.at,
@@ -229,8 +208,8 @@ class Decoder:
             image_json=text,
             seen_us=clamp_us(source.ts_ms * 1000),
             epoch=epoch,
-            scenario_id=_scenario_id(image, table, key),
-            run_id=_run_id(image, table, key),
+            scenario_id=scenario_of(image, table, key),
+            run_id=run_of(image, table, key),
             began_at=position(epoch, source.lsn) if begins and source.lsn is not None else None,
         )
 
@@ -238,15 +217,15 @@ class Decoder:
         envelope = self._open(value)
         source, message = envelope.source, envelope.message
         if source is None or message is None:
-            raise _Undecodable("not a logical message: it has no source or no message")
-        time_us = clamp_us(_commit_us(source))
-        epoch = _epoch(record)
+            raise Malformed("not a logical message: it has no source or no message")
+        time_us = clamp_us(commit_us(source))
+        epoch = epoch_of(record)
         if message.prefix == HEARTBEAT_PREFIX:
             return StreamPosition(
                 at=record.at,
                 occurred_us=time_us,
                 position=position(epoch, source.lsn or 0),
-                commit_lsn=_commit_position(source, epoch),
+                commit_lsn=commit_position(source, epoch),
                 sign=self._sign(record, message.content),
             )
         told = self._context
@@ -255,13 +234,13 @@ class Decoder:
         try:
             content = self._image.decode(base64.b64decode(message.content, validate=True))
         except binascii.Error as error:
-            raise _Undecodable(f"the message's content is not base64: {error}") from None
-        correlation_id = _correlation_id((_said(content, told.correlation) or "").strip())
+            raise Malformed(f"the message's content is not base64: {error}") from None
+        correlation_id = checked_correlation_id((_said(content, told.correlation) or "").strip())
         if correlation_id is None:
-            raise _Undecodable(f"{told.correlation} must have 1 to {MAX_CORRELATION_CHARS} characters")
-        user_id = _id(_said(content, told.user))
+            raise Malformed(f"{told.correlation} must have 1 to {MAX_CORRELATION_CHARS} characters")
+        user_id = checked_id(_said(content, told.user))
         if source.txId is None:
-            scenario_id = _id(_said(content, told.scenario)) if told.scenario else None
+            scenario_id = checked_id(_said(content, told.scenario)) if told.scenario else None
             return Attempt(
                 at=record.at,
                 occurred_us=time_us,
@@ -272,7 +251,7 @@ class Decoder:
         return Context(
             at=record.at,
             transaction=TransactionKey(source.txId, time_us),
-            commit_lsn=_commit_position(source, epoch),
+            commit_lsn=commit_position(source, epoch),
             correlation_id=correlation_id,
             user_id=user_id,
             use_case=_said(content, told.use_case),
@@ -285,9 +264,9 @@ class Decoder:
         except (msgspec.MsgspecError, binascii.Error):
             return None
         return SourceSign(
-            registered=_origin(record),
+            registered=origin_of(record),
             identity=Identity(told.system, told.timeline),
-            acknowledged=None if told.acknowledged is None else position(_epoch(record), told.acknowledged),
+            acknowledged=None if told.acknowledged is None else position(epoch_of(record), told.acknowledged),
             tables={str(TableName(schema, name)): each for schema, name, each in told.tables},
             appended_ms=record.appended_ms,
         )
@@ -297,20 +276,20 @@ class Decoder:
         if len(marker.payload):
             marker = self._transaction.decode(marker.payload)
         if marker.status is None:
-            raise _Undecodable("not a transaction's begin or end: it has no status")
+            raise Malformed("not a transaction's begin or end: it has no status")
         if marker.status != "END":
             return Passed(at=record.at, why=f"transaction {marker.status}")
         lsn = marker.id.partition(":")[2]
         if not lsn.isdigit():
-            raise _Undecodable("the transaction's id is not txId:lsn")
-        reached = position(_epoch(record), int(lsn))
+            raise Malformed("the transaction's id is not txId:lsn")
+        reached = position(epoch_of(record), int(lsn))
         return StreamPosition(at=record.at, occurred_us=clamp_us(marker.ts_ms * 1000), position=reached, commit_lsn=0)
 
     def _log_line(self, record: RawRecord, value: bytes) -> Event:
         line = self._line.decode(value)
-        _correlation_id(line.correlation_id)
+        checked_correlation_id(line.correlation_id)
         for named in (line.scenario_id, line.run_id, line.user_id):
-            _id(named)
+            checked_id(named)
         time_us = line.event_time * 1000
         category = None
         if line.error is not None or line.level in ("ERROR", "FATAL"):
@@ -331,137 +310,34 @@ class Decoder:
     def _progress(self, record: RawRecord, value: bytes) -> Event:
         return ForwarderProgress(at=record.at, state=self._state.decode(value))
 
-    def _mapped(self, source: Source) -> _Reading:
+    def _mapped(self, source: Source) -> TableReading:
         found = self._tables.get((source.schema, source.table))
         if found is None:
             name = TableName(source.schema[:MAX_NAME_CHARS], source.table[:MAX_NAME_CHARS])
-            raise _Undecodable(f"the mapping file does not name the table {name}")
+            raise Malformed(f"the mapping file does not name the table {name}")
         return found
 
     def _read(self, raw: msgspec.Raw) -> tuple[dict[str, Any] | None, str | None]:
         text = str(raw, "utf-8")
         if _DECIMAL_FIELD in text and _DECIMAL_STRUCT.search(text):
-            raise _Undecodable(_DECIMALS)
+            raise Malformed(_DECIMALS)
         return (None, None) if text in ("", "null") else (self._image.decode(raw), text)
 
 
 def _reason(error: Exception) -> str:
     """Why, in words that quote nothing of the record but names: its values may be secrets."""
-    if isinstance(error, _Undecodable):
+    if isinstance(error, Malformed):
         return str(error)
     return f"{type(error).__name__}: {_QUOTED.sub(' …', str(error))}"[:500]
-
-
-def _commit_us(source: Source) -> int:
-    return source.ts_us if source.ts_us is not None else source.ts_ms * 1000
 
 
 def _flags(record: RawRecord, time_us: int) -> tuple[str, ...]:
     return _ODD_TIME if is_odd(time_us, record.appended_ms * 1000) else ()
 
 
-def _origin(record: RawRecord) -> Origin | None:
-    """Raises ValueError where the header is not ours."""
-    for name, value in record.headers:
-        if name == HEADER and value is not None:
-            return _parsed(value)
-    return None
-
-
-@lru_cache(maxsize=16)
-def _parsed(value: bytes) -> Origin:
-    """One stream has one origin: it is not parsed for each record."""
-    return Origin.parse(value.decode())
-
-
-def _epoch(record: RawRecord) -> int:
-    if not record.headers:
-        return FIRST_EPOCH
-    origin = _origin(record)
-    return FIRST_EPOCH if origin is None else origin.epoch
-
-
-def _commit_position(source: Source, epoch: int) -> int:
-    return position(epoch, _commit_lsn(source) or source.lsn or 0)
-
-
-def _commit_lsn(source: Source) -> int:
-    """`sequence` is the JSON text '["<LSN of the last commit>","<LSN>"]', either null; null counts as 0."""
-    if not source.sequence:
-        return 0
-    plain = source.sequence.split('"', 2)
-    if plain[0] == "[" and len(plain) == 3 and plain[1].isdecimal():
-        return int(plain[1])
-    first = msgspec.json.decode(source.sequence, type=list[str | None])
-    return int(first[0]) if first and first[0] else 0
-
-
 def _said(content: dict[str, Any], field: str) -> str | None:
     """A field of a context message; None for an empty one."""
     value = content.get(field)
     if value is not None and not isinstance(value, str | int):
-        raise _Undecodable(f"{field} of the context message is neither text nor a number")
-    return _as_text(value) or None
-
-
-def _known_of_old(before: dict[str, Any] | None, table: _Reading) -> tuple[dict[str, Any] | None, str | None]:
-    """The old row with its key alone: without REPLICA IDENTITY FULL the connector makes up what must not be null."""
-    if before is None:
-        return None, None
-    known = {column: before[column] for column in table.key if column in before}
-    return known, msgspec.json.encode(known).decode()
-
-
-def _key(image: dict[str, Any] | None, table: _Reading) -> tuple[str | None, ...] | None:
-    if image is None:
-        return None
-    try:
-        key = tuple([_id(_as_text(image[column])) for column in table.key])
-    except KeyError as missing:
-        raise _Undecodable(
-            f"{table.mapped.table} has no column {missing.args[0]!r}, which the mapping file names as its key"
-        ) from None
-    if not table.key_can_be_empty and not any(key):
-        raise _Undecodable(f"{table.mapped.table} has a row with an empty key")
-    return key
-
-
-def _id(text: str | None) -> str | None:
-    if text is not None and len(text) > MAX_ID_CHARS:
-        raise _Undecodable(f"an id has more than {MAX_ID_CHARS} characters")
-    return text
-
-
-def _correlation_id(text: str | None) -> str | None:
-    """None for an empty one."""
-    if text and len(text) > MAX_CORRELATION_CHARS:
-        raise _Undecodable(f"correlation_id must have 1 to {MAX_CORRELATION_CHARS} characters")
-    return text or None
-
-
-def _row_key(key: tuple[str | None, ...] | None) -> str:
-    return "" if key is None else "/".join([part or "" for part in key])
-
-
-def _scenario_id(image: dict[str, Any] | None, table: _Reading, row_key: str) -> str | None:
-    if table.part == "scenario":
-        return None if image is None else row_key
-    return _id(_text(image, table.scenario))
-
-
-def _run_id(image: dict[str, Any] | None, table: _Reading, row_key: str) -> str | None:
-    if table.part == "run":
-        return None if image is None else row_key
-    return _id(_text(image, table.run))
-
-
-def _text(image: dict[str, Any] | None, column: str | None) -> str | None:
-    return _as_text(image.get(column)) if image is not None and column is not None else None
-
-
-def _as_text(value: object) -> str | None:
-    if isinstance(value, str) or value is None:
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+        raise Malformed(f"{field} of the context message is neither text nor a number")
+    return as_text(value) or None
