@@ -3,7 +3,7 @@
 What questions know as `dim_user` and `fact_cloudwatch_log` are the views that mask what the asking user may not see.
 """
 
-from sql.models.access import api_key
+from sql.models.access import api_key, bi_login
 from sql.models.base import METADATA, SCHEMA
 from sql.models.bookkeeping import (
     audit_outbox,
@@ -35,6 +35,7 @@ __all__ = [
     "api_key",
     "audit_outbox",
     "batch",
+    "bi_login",
     "connector_watch",
     "consumer_position",
     "correlation",

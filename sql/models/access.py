@@ -1,4 +1,4 @@
-"""Who may ask: keys of the API, of which only a hash is kept."""
+"""Who may ask: keys of the API, of which only a hash is kept, and logins of the database."""
 
 from __future__ import annotations
 
@@ -19,4 +19,13 @@ api_key = Table(
     Column("created_by", Text, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+)
+
+bi_login = Table(
+    "bi_login",
+    METADATA,
+    Column("login", Text, primary_key=True),  # the name of a database login
+    Column("role", Text, nullable=False),
+    Column("user_id", Text),
+    Column("note", Text),
 )

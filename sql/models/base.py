@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Text, text
+from sqlalchemy import BigInteger, Column, Computed, Date, DateTime, ForeignKey, Integer, MetaData, Text, text
 
 SCHEMA = "rpt"
 METADATA = MetaData(schema=SCHEMA)
@@ -53,6 +53,17 @@ def coordinates() -> tuple[Column[Any], ...]:
         Column("topic", Text, nullable=False),
         Column("kafka_partition", Integer, nullable=False),
         Column("kafka_offset", BigInteger, nullable=False),
+    )
+
+
+def utc_parts(column: str, prefix: str) -> tuple[Column[Any], ...]:
+    """`column` as a whole second and as a day, UTC, as Power BI compares them. Stored: below row-level security only a bare
+    column can be looked up in an index."""
+    return (
+        Column(
+            f"{prefix}_second", DateTime, Computed(f"date_trunc('second', {column} AT TIME ZONE 'UTC')", persisted=True)
+        ),
+        Column(f"{prefix}_on", Date, Computed(f"({column} AT TIME ZONE 'UTC')::date", persisted=True)),
     )
 
 

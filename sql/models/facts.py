@@ -15,12 +15,15 @@ from sql.models.base import (
     run_key,
     scenario_key,
     user_key,
+    utc_parts,
 )
 
 PARTITIONED = ("fact_row_change", "fact_user_action", "fact_scenario_state_change", "fact_cloudwatch_log")
 
 _BY_MONTH = "RANGE (occurred_at)"
 _PENDING = text("link = 'pending'")
+_SERIOUS = text("level IN ('ERROR', 'FATAL')")
+_BRIN = {"pages_per_range": 32, "autosummarize": True}
 _UNJOINED = text("(link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL))")
 
 fact_row_change = Table(
@@ -47,6 +50,9 @@ fact_row_change = Table(
     Column("flags", ARRAY(Text)),
     *coordinates(),
     landed_at(),
+    *utc_parts("occurred_at", "occurred"),
+    Index("ix_row_change_second", "occurred_second"),
+    Index("ix_row_change_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
     Index("ix_row_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_row_change_correlation", "correlation_key", postgresql_where=text("correlation_key IS NOT NULL")),
     Index("ix_row_change_run", "run_key", postgresql_where=text("run_key IS NOT NULL")),
@@ -72,6 +78,9 @@ fact_user_action = Table(
     *joined(),
     *commit_order(),
     landed_at(),
+    *utc_parts("occurred_at", "occurred"),
+    Index("ix_user_action_second", "occurred_second"),
+    Index("ix_user_action_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
     Index("ix_user_action_scenario", "scenario_key", "occurred_at"),
     Index("ix_user_action_user", "user_key", "occurred_at"),
     Index("ix_user_action_correlation", "correlation_key", postgresql_where=text("correlation_key IS NOT NULL")),
@@ -96,6 +105,9 @@ fact_scenario_state_change = Table(
     *joined(),
     *commit_order(),
     landed_at(),
+    *utc_parts("occurred_at", "occurred"),
+    Index("ix_state_change_second", "occurred_second"),
+    Index("ix_state_change_day", "occurred_on"),
     Index("ix_state_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_state_change_correlation", "correlation_key", postgresql_where=text("correlation_key IS NOT NULL")),
     Index("ix_state_change_unjoined", "tx_id", "committed_at", postgresql_where=_UNJOINED),
@@ -131,6 +143,13 @@ fact_run_diagnostic = Table(
     Column("succeeded_lsn", BigInteger),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("revision", Integer, nullable=False, server_default=text("0")),
+    *utc_parts("started_at", "started"),
+    Index("ix_run_diagnostic_second", "started_second"),
+    Index(
+        "ix_run_diagnostic_day",
+        "started_on",
+        postgresql_include=["scenario_key", "outcome", "category", "failing_node", "deleted"],
+    ),
     Index("ix_run_diagnostic_scenario", "scenario_key", "start_commit_lsn"),
     Index(
         "ix_run_diagnostic_period",
@@ -170,6 +189,9 @@ fact_cloudwatch_log = Table(
     Column("flags", ARRAY(Text)),
     *coordinates(),
     landed_at(),
+    *utc_parts("occurred_at", "occurred"),
+    Index("ix_log_second", "occurred_second"),
+    Index("ix_log_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
     Index("ix_log_scenario", "scenario_key", "occurred_at", postgresql_where=text("scenario_key IS NOT NULL")),
     Index(
         "ix_log_run_error_type", "run_key", "occurred_at", "event_id", postgresql_where=text("error_type IS NOT NULL")
@@ -182,12 +204,14 @@ fact_cloudwatch_log = Table(
         postgresql_where=text("node IS NOT NULL AND level IN ('ERROR', 'FATAL')"),
     ),
     Index("ix_log_correlation", "correlation_key", "occurred_at", postgresql_where=text("correlation_key IS NOT NULL")),
-    Index("ix_log_error", "occurred_at", postgresql_where=text("level IN ('ERROR', 'FATAL')")),
+    Index("ix_log_error", "occurred_at", postgresql_where=_SERIOUS),
+    Index("ix_log_error_second", "occurred_second", postgresql_where=_SERIOUS),
+    Index("ix_log_error_day", "occurred_on", postgresql_where=_SERIOUS),
     Index(
         "ix_log_scenario_error",
         "scenario_key",
         "occurred_at",
-        postgresql_where=text("level IN ('ERROR', 'FATAL')"),
+        postgresql_where=_SERIOUS,
     ),
     Index(
         "ix_log_shared",
