@@ -10,8 +10,7 @@ REPLACEMENT = "\ufffd"
 def clean_text(text: str) -> tuple[str, int]:
     """The text without them, and how many there were."""
     if text.isascii():
-        count = text.count("\0")
-        return (text.replace("\0", REPLACEMENT), count) if count else (text, 0)
+        return (text.replace("\0", REPLACEMENT), text.count("\0")) if "\0" in text else (text, 0)
     count = sum(character == "\0" or "\ud800" <= character <= "\udfff" for character in text) if _suspect(text) else 0
     if not count:
         return text, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.cloudwatch.parse.fields import FieldNames
 from connectors.cloudwatch.parse.identifiers import trace_of
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat, bounded
 from connectors.cloudwatch.parse.lambda_text import TIMED_OUT
@@ -20,7 +21,7 @@ PLATFORM = JsonFormat(
 _FAILED = frozenset({"error", "failure", "timeout"})
 
 
-def read_platform(name: str, document: Document, text: str) -> Parsed:
+def read_platform(name: str, document: Document, text: str, _: FieldNames) -> Parsed:
     """A record of the platform; the whole of it is the message, its metrics are attributes."""
     record: dict[str, Any] = document["record"]
     kind = str(document["type"])

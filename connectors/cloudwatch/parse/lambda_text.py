@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 
-from connectors.cloudwatch.parse.identifiers import take_mentions, trace_of
+from connectors.cloudwatch.parse.identifiers import trace_of
 from connectors.cloudwatch.parse.levels import PATTERN, level_of
+from connectors.cloudwatch.parse.mentions import take_mentions
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import has_stack, make_error, mentioned
 
 TIMED_OUT = "Sandbox.Timedout"
-"""Lambda's own name of the error."""
+EXITED = "Runtime.ExitError"
+"""Lambda's own names of its errors."""
 
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _PLATFORM = re.compile(rf"(START|END|REPORT) RequestId: ({_UUID})|(INIT_START|INIT_REPORT|EXTENSION|LOGS|TELEMETRY)\b")
+_EXIT = re.compile(rf"RequestId: ({_UUID}) (?:Error: )?((?:Runtime|Process) exited.*)", re.DOTALL)
 _TIMEOUT = re.compile(rf"\S+Z ({_UUID}) Task timed out after ([\d.]+) seconds")
 _PYTHON = re.compile(rf"\[({PATTERN})\]\t(\S+Z)\t({_UUID})\t(.*)", re.DOTALL)
 _PYTHON_BARE = re.compile(rf"\[({PATTERN})\]\s+(.*)", re.DOTALL)
@@ -31,9 +34,18 @@ def read_platform(text: str) -> Parsed | None:
         return None
     parsed = Parsed(format="lambda-report", message=text, level="INFO", request_id=found[2])
     parsed.starts_request = found[1] == "START"
-    if found[1] == "REPORT":
+    if "REPORT" in (found[1] or found[3]):
         _read_report(text, parsed)
     return parsed
+
+
+def read_exit(text: str) -> Parsed | None:
+    """ "RequestId: <id> Error: Runtime exited with error: signal: killed": out of memory, as a rule."""
+    found = _EXIT.match(text)
+    if not found:
+        return None
+    error = make_error(EXITED, found[2].partition("\n")[0])
+    return Parsed(format="lambda-report", message=text, level="ERROR", request_id=found[1], error=error)
 
 
 def read_timeout(text: str) -> Parsed | None:

@@ -22,13 +22,17 @@ _LEVELS: dict[str, Level] = {
     "PANIC": "FATAL",
     "EMERGENCY": "FATAL",
 }
+_NUMBERS: dict[int, Level] = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}
+"""Of pino and bunyan, the loggers that write `level` as a number."""
 PATTERN = "|".join(sorted(_LEVELS, key=len, reverse=True))
 """For regular expressions: the names, longest first."""
 
 
 def level_of(raw: object) -> Level | None:
-    """The level that a name stands for, whatever its case; None for anything else."""
-    return _LEVELS.get(raw.upper()) if isinstance(raw, str) else None
+    """The level that a name stands for, whatever its case, or a number; None for anything else."""
+    if isinstance(raw, str):
+        return _LEVELS.get(raw) or _LEVELS.get(raw.upper())
+    return _NUMBERS.get(raw) if type(raw) is int else None
 
 
 def inferred(message: str, has_error: bool) -> Level:

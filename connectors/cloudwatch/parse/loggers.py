@@ -1,10 +1,9 @@
-"""Python's JSON loggers, told apart by their fields: Powertools, structlog, python-json-logger, else just JSON."""
+"""JSON loggers, told apart by their fields: Powertools, structlog, python-json-logger, else just JSON."""
 
 from __future__ import annotations
 
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat
 
-_DOCKER = frozenset({"log", "stream", "time"})
 _STANDARD_POWERTOOLS = frozenset({"level", "service", "timestamp"})
 
 
@@ -14,11 +13,6 @@ def _powertools(document: Document) -> bool:
         or "xray_trace_id" in document
         or ("service" in document and ("location" in document or document.keys() >= _STANDARD_POWERTOOLS))
     )
-
-
-def wraps_a_line(document: Document) -> bool:
-    """Whether it is a container's line as Docker's json-file driver writes it: what the application said is in `log`."""
-    return document.keys() == _DOCKER and isinstance(document["log"], str)
 
 
 POWERTOOLS = JsonFormat("powertools", _powertools)

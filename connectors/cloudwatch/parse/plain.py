@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from connectors.cloudwatch.parse.identifiers import take_mentions
 from connectors.cloudwatch.parse.levels import PATTERN, inferred, level_of
+from connectors.cloudwatch.parse.mentions import take_mentions
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import has_stack, make_error, mentioned
 

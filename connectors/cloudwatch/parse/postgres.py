@@ -6,9 +6,10 @@ import re
 
 from psycopg.errors import lookup
 
-from connectors.cloudwatch.parse.identifiers import take_mentions
+from connectors.cloudwatch.parse.fields import FieldNames
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat, bounded
 from connectors.cloudwatch.parse.levels import level_of
+from connectors.cloudwatch.parse.mentions import take_mentions
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import make_error
 
@@ -18,7 +19,7 @@ _CORRELATION_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", r
 _TAKEN = frozenset({"timestamp", "message", "error_severity", "application_name"})
 
 
-def read_jsonlog(name: str, document: Document, text: str) -> Parsed:
+def read_jsonlog(name: str, document: Document, text: str, _: FieldNames) -> Parsed:
     """The session's `application_name` is the correlation id where it looks like one: an application that wants its
     statements to be found sets it so. The error's type is the name of its SQLSTATE, like "UniqueViolation"."""
     message, severity = document.get("message"), str(document["error_severity"])

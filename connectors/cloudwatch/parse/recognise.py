@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any
 
-import orjson
-
-from connectors.cloudwatch.parse import lambda_json, lambda_text, loggers, plain, postgres
+from connectors.cloudwatch.parse import containers, lambda_json, lambda_text, loggers, metrics, plain, postgres
 from connectors.cloudwatch.parse.clean import clean_text, clean_value
-from connectors.cloudwatch.parse.json_line import Document, JsonFormat, read_document
+from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
+from connectors.cloudwatch.parse.json_line import Document, JsonFormat, document_of, read_document
 from connectors.cloudwatch.parse.record import Parsed
+from connectors.cloudwatch.parse.stacks import causes_of
+from connectors.cloudwatch.parse.structured import take_document
 
-MAX_DEPTH = 64
-_BRACKETS = re.compile(r"[{}\[\]]")
+MAX_WRAPPERS = 2
+_ESCAPED_NUL = "\\u0000"
 
-JsonReader = Callable[[str, Document, str], Parsed]
+JsonReader = Callable[[str, Document, str, FieldNames], Parsed]
 TextReader = Callable[[str], Parsed | None]
 
 JSON_FORMATS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (lambda_json.PLATFORM, lambda_json.read_platform),
+    (metrics.EMBEDDED, metrics.read_embedded),
     (loggers.POWERTOOLS, read_document),
     (lambda_json.APPLICATION, read_document),
     (postgres.JSONLOG, postgres.read_jsonlog),
@@ -28,64 +28,53 @@ JSON_FORMATS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (loggers.PYTHON_JSON_LOGGER, read_document),
     (loggers.ANY_JSON, read_document),
 )
-TEXT_FORMATS: tuple[TextReader, ...] = (
-    lambda_text.read_python,
-    lambda_text.read_platform,
-    lambda_text.read_timeout,
-    lambda_text.read_node,
-    lambda_text.read_python_bare,
-    plain.read_plain,
-)
+BRACKET_FORMATS: tuple[TextReader, ...] = (lambda_text.read_python, lambda_text.read_python_bare, plain.read_plain)
+"""Of lines that begin with "["."""
+TIMED_FORMATS: tuple[TextReader, ...] = (lambda_text.read_timeout, lambda_text.read_node, plain.read_plain)
+"""Of lines that begin with a digit."""
+WORD_FORMATS: tuple[TextReader, ...] = (lambda_text.read_platform, lambda_text.read_exit, plain.read_plain)
 
 
-def parse(raw: str) -> Parsed:
-    """What the message says. Never raises; `attributes.replaced_characters` counts what had to be replaced."""
+def parse(raw: str, names: FieldNames = KNOWN_NAMES) -> Parsed:
+    """What the message says. Never raises; `attributes.replaced_characters` counts what had to be replaced, `causes` are
+    the errors that the line's own followed from."""
     text, replaced = clean_text(raw)
-    text = text.rstrip("\r\n")
-    document = _document(text) if text.startswith("{") else None
-    if document is None:
-        parsed = _parse_text(text)
-    elif loggers.wraps_a_line(document):
-        parsed = parse(document["log"])
-        parsed.attributes = {**parsed.attributes, "stream": document["stream"]}
-    else:
-        escaped = "\\u0000" in text
-        replaced += text.count("\\u0000")
-        parsed = _parse_document(clean_value(document) if escaped else document, text)
-    if replaced:
-        parsed.attributes = {**parsed.attributes, "replaced_characters": replaced}
+    parsed, escaped = _parse(text.rstrip("\r\n"), names, MAX_WRAPPERS)
+    if replaced or escaped:
+        parsed.attributes = {**parsed.attributes, "replaced_characters": replaced + escaped}
+    if parsed.error is not None and parsed.error.stack and (causes := causes_of(parsed.error.stack)):
+        parsed.attributes = {**parsed.attributes, "causes": causes}
     return parsed
 
 
-def _document(text: str) -> dict[str, Any] | None:
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        return None
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
+def _parse(text: str, names: FieldNames, wrappers: int) -> tuple[Parsed, int]:
+    """The line, and how many escaped NULs were replaced in it."""
+    document = document_of(text) if text.startswith("{") else None
+    if document is None:
+        return _parse_text(text, names), 0
+    escaped = 0
+    if _ESCAPED_NUL in text:
+        document, escaped = clean_value(document), text.count(_ESCAPED_NUL)
+    if wrappers and (said := containers.said_in(document)) is not None:
+        parsed, more = _parse(said.rstrip("\r\n"), names, wrappers - 1)
+        parsed.attributes = {**parsed.attributes, **containers.told_by(document)}
+        names.fill(document, parsed)
+        return parsed, escaped + more
+    return _parse_document(document, text, names), escaped
 
 
-def _depth(text: str) -> int:
-    """An upper bound of how deep the brackets nest; those in strings count too."""
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(text):
-        depth += 1 if bracket in "{[" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _parse_document(document: Document, text: str) -> Parsed:
+def _parse_document(document: Document, text: str, names: FieldNames) -> Parsed:
     for kind, read in JSON_FORMATS:
         if kind.tells(document):
-            return read(kind.name, document, text)
+            return read(kind.name, document, text, names)
     return plain.read_text(text)
 
 
-def _parse_text(text: str) -> Parsed:
-    for read in TEXT_FORMATS:
+def _parse_text(text: str, names: FieldNames) -> Parsed:
+    first = text[:1]
+    readers = BRACKET_FORMATS if first == "[" else TIMED_FORMATS if first.isdigit() else WORD_FORMATS
+    for read in readers:
         parsed = read(text)
         if parsed is not None:
-            return parsed
+            return take_document(parsed, names)
     return plain.read_text(text)

@@ -9,7 +9,7 @@ import msgspec
 from clearsight.logline import CorrelationSource, Level, LogError
 
 
-class Parsed(msgspec.Struct, kw_only=True):
+class Parsed(msgspec.Struct, kw_only=True, gc=False):
     """Filled step by step by one reader; `level` is None until known or inferred."""
 
     format: str

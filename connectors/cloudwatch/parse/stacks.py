@@ -1,23 +1,38 @@
-"""Stack traces: error type, message and a fingerprint that survives moved lines."""
+"""Stack traces: error type, message, causes, and a fingerprint that survives moved lines."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from typing import NamedTuple
 
 from clearsight.logline import LogError
 
-_PYTHON_FRAME = re.compile(r'^[ \t]*File "([^"]+)", line \d+, in (\S+)', re.MULTILINE)
-_OTHER_FRAME = re.compile(r"^[ \t]+at (?:async )?([\w.$<>\[\] ]+?) ?\(([^():]+)(?::\d+)*\)", re.MULTILINE)
-_HEAD = re.compile(r"([A-Za-z_][\w.$]*)(?:: ?(.*))?\Z", re.DOTALL)
-_MENTIONED = re.compile(
-    r"(?<![\w./])((?:[a-z_]\w*\.)*[A-Z]\w*"
-    r"(?:Error|Exception|Timeout|Failure|Detected|Canceled|Exceeded|Timedout)): ?(.+)",
-    re.DOTALL,
+TRACEBACK = "Traceback (most recent call last)"
+MAX_CAUSES = 8
+MAX_CAUSE_CHARACTERS = 500
+
+_PYTHON_FRAME = re.compile(r'\n[ \t]*File "([^"\n]+)", line \d+, in (\S+)')
+_USUAL_FRAME = '\n  File "'
+_OTHER_FRAME = re.compile(r"\n[ \t]+at (?:async )?([\w.$<>\[\] ]+?) ?\(([^():\n]+)(?::\d+)*\)")
+_PYTHON_CHAIN = re.compile(
+    r"\n\n(?:The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred):\n"
 )
+_HEAD = re.compile(r"([A-Za-z_][\w.$]*)(?:: ?(.*))?\Z", re.DOTALL)
+_CALLED = r"(?:Error|Exception|Timeout|Failure|Detected|Canceled|Exceeded|Timedout)"
+_CALLED_SO = re.compile(rf"{_CALLED}:")
+_MENTIONED = re.compile(rf"(?<![\w./])((?:[a-z_]\w*\.)*[A-Z]\w*{_CALLED}): ?(.+)", re.DOTALL)
 _TYPE = re.compile(
     r"[A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt|Timeout|Failure|Detected|Canceled|Exceeded)\b|[a-z_]+(?:\.\w+)*\.[A-Z]\w+"
 )
+
+
+class Told(NamedTuple):
+    """What a stack says of an error."""
+
+    type: str | None
+    message: str | None
 
 
 def make_error(kind: str | None, message: str | None, stack: str | None = None) -> LogError | None:
@@ -25,58 +40,105 @@ def make_error(kind: str | None, message: str | None, stack: str | None = None) 
 
     `kind` loses its module: rules and people name classes.
     """
+    frames: list[str] = []
     if stack:
-        found_kind, found_message = head_of(stack, kind)
-        kind = kind or found_kind
-        message = message or found_message
+        frames = _frames(stack)
+        if not (kind and message):
+            found = _head(stack, kind)
+            kind, message = kind or found.type, message or found.message
     if not (kind or message or stack):
         return None
     short = kind.rpartition(".")[2] if kind else None
-    return LogError(type=short, message=message, stack=stack or None, fingerprint=_fingerprint(short, stack or ""))
+    return LogError(type=short, message=message, stack=stack or None, fingerprint=_fingerprint(short, frames))
 
 
 def has_stack(text: str) -> bool:
-    return "Traceback (most recent call last)" in text or bool("\n" in text and _OTHER_FRAME.search(text))
+    return "\n" in text and (
+        TRACEBACK in text or ((" at " in text or "\tat " in text) and bool(_OTHER_FRAME.search(text)))
+    )
 
 
-def head_of(stack: str, kind: str | None = None) -> tuple[str | None, str | None]:
-    """Type and message of the error that the stack ends with (Python) or begins with (others)."""
-    if kind:
-        named = re.search(rf"{re.escape(kind.rpartition('.')[2])}: (.+)\Z", stack, re.DOTALL)
-        if named:
-            return kind, named[1].strip()
-    text = _after_last_frame(stack)
-    if text is None:
-        text = stack.lstrip().partition("\n")[0]
-    found = _HEAD.match(text.strip())
-    if found and (_TYPE.fullmatch(found[1]) or _PYTHON_FRAME.search(stack)):
-        return found[1], found[2]
-    return None, None
+def without_stack(text: str) -> str:
+    """The text up to its stack, and what a Python traceback says below its last frame."""
+    if TRACEBACK in text:
+        before, _, stack = text.partition(TRACEBACK)
+        return f"{before}\n{_after_frame(stack, _last_frame(stack))}"
+    frame = _OTHER_FRAME.search(text) if has_stack(text) else None
+    return text[: frame.start()] if frame else text
 
 
-def mentioned(text: str) -> tuple[str | None, str | None]:
+def causes_of(stack: str) -> list[dict[str, str]]:
+    """The errors that the stack's own followed from, the nearest first: [{"type", "message"}, …]."""
+    if "above exception" in stack:
+        told = [_head(part, None) for part in _PYTHON_CHAIN.split(stack)[-2::-1]]
+    elif "\nCaused by: " in stack:
+        told = [_told_by_line(part.partition("\n")[0]) for part in stack.split("\nCaused by: ")[1:]]
+    else:
+        return []
+    causes = [
+        {"type": each.type.rpartition(".")[2], "message": (each.message or "").strip()[:MAX_CAUSE_CHARACTERS]}
+        for each in told[:MAX_CAUSES]
+        if each.type
+    ]
+    return [cause if cause["message"] else {"type": cause["type"]} for cause in causes]
+
+
+def mentioned(text: str) -> Told:
     """Type and message of an error that the line names, like "ValueError: horizon must be positive"; else Nones."""
-    found = _MENTIONED.search(text)
-    return (found[1], found[2].strip()) if found else (None, None)
+    found = _MENTIONED.search(text) if _CALLED_SO.search(text) else None
+    return Told(found[1], found[2].strip()) if found else Told(None, None)
 
 
-def _after_last_frame(stack: str) -> str | None:
-    """What a Python traceback says below its last frame; None for other stacks."""
-    last = None
-    for last in _PYTHON_FRAME.finditer(stack):  # noqa: B007 - the last one is wanted
-        pass
-    if last is None:
-        return None
-    lines = stack[last.end() :].split("\n")[1:]
+def _frames(stack: str) -> list[str]:
+    """`file:function` of each frame."""
+    lines = "\n" + stack
+    if 'File "' in stack and (found := _PYTHON_FRAME.findall(lines)):
+        return [f"{file}:{name}" for file, name in found]
+    return [f"{file}:{name}" for name, file in _OTHER_FRAME.findall(lines)]
+
+
+def _last_frame(stack: str) -> int:
+    """Where the last Python frame begins; -1 in other stacks."""
+    place = stack.rfind(_USUAL_FRAME)
+    if place < 0 and 'File "' in stack:
+        for found in _PYTHON_FRAME.finditer("\n" + stack):
+            place = max(0, found.start() - 1)
+    return place
+
+
+def _head(stack: str, kind: str | None) -> Told:
+    """Type and message of the error that the stack ends with (Python) or begins with (others)."""
+    last_frame = _last_frame(stack)
+    text = _before_frame(stack) if last_frame < 0 else _after_frame(stack, last_frame)
+    told = _told_by_line(text, certainly=last_frame >= 0 or kind is not None)
+    if kind is None:
+        return told
+    same = told.type is not None and told.type.rpartition(".")[2] == kind.rpartition(".")[2]
+    return Told(kind, told.message.strip() if same and told.message else None)
+
+
+def _told_by_line(text: str, *, certainly: bool = False) -> Told:
+    found = _HEAD.match(text.strip())
+    if found and (certainly or _TYPE.fullmatch(found[1])):
+        return Told(found[1], found[2])
+    return Told(None, None)
+
+
+def _after_frame(stack: str, begin: int) -> str:
+    """What a Python traceback says below its last frame: from the first line that is not indented."""
+    lines = stack[begin:].lstrip("\n").split("\n")[1:]
     for number, line in enumerate(lines):
         if line and not line[0].isspace():
             return "\n".join(lines[number:])
     return ""
 
 
-def _fingerprint(kind: str | None, stack: str) -> str | None:
-    frames = _PYTHON_FRAME.findall(stack) or [(file, function) for function, file in _OTHER_FRAME.findall(stack)]
+def _before_frame(stack: str) -> str:
+    frame = _OTHER_FRAME.search(stack)
+    return (stack[: frame.start()] if frame else stack.lstrip().partition("\n")[0]).partition("\nCaused by: ")[0]
+
+
+def _fingerprint(kind: str | None, frames: list[str]) -> str | None:
     if not kind and not frames:
         return None
-    content = "\n".join([kind or "", *(f"{file}:{function}" for file, function in frames)])
-    return hashlib.sha1(content.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1("\n".join([kind or "", *frames]).encode(), usedforsecurity=False).hexdigest()

@@ -23,6 +23,8 @@ from connectors.cloudwatch.redact.patterns import PATTERNS, Pattern
 _GATE_MEMORY_BYTES = 64 << 20
 _SHORTEST_NAME = 4
 """A user's id that is shorter is not looked for in text: it would be found everywhere."""
+_IDS_END = b'"message":'
+"""Of a record: the ids stand before, and no text can hold this, because its quotes are escaped there."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,7 +57,7 @@ class Redactor:
         if self._user_key is not None and line.user_id is not None:
             line = self._without_user(line, line.user_id, self._user_key)
         value = _encode(line)
-        hits = self._hits(value)
+        hits = self._hits(value[value.find(_IDS_END) :])
         return _encode(self._redacted(line, hits)) if hits else value
 
     def line(self, line: LogLine) -> LogLine:

@@ -1,0 +1,114 @@
+"""Ids in a JSON document, by the names of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connectors.cloudwatch.parse.identifiers import MAX_ID_CHARACTERS, identifier, trace_of
+from connectors.cloudwatch.parse.record import Parsed
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "correlation_id": (
+        "correlation_id",
+        "correlationId",
+        "correlationID",
+        "correlation-id",
+        "x-correlation-id",
+        "X-Correlation-Id",
+        "X-Correlation-ID",
+    ),
+    "scenario_id": ("scenario_id", "scenarioId"),
+    "run_id": ("run_id", "runId"),
+    "user_id": ("user_id", "userId"),
+    "node": ("node", "node_name", "nodeName"),
+    "service": ("service", "service_name", "serviceName", "service.name"),
+    "request_id": ("function_request_id", "requestId", "aws_request_id", "awsRequestId", "request_id"),
+    "trace_id": ("trace_id", "traceId", "xray_trace_id", "traceparent", "x-amzn-trace-id", "trace.id"),
+}
+"""Role → field names, the first that is present wins."""
+
+_TIMES = ("timestamp", "asctime", "time", "@timestamp", "ts", "date")
+"""Neither ids nor attributes: CloudWatch knows when the line was written."""
+
+_ENVELOPES = ("headers", "extra", "detail", "context", "metadata")
+"""Objects inside a document that may carry ids."""
+
+
+ERROR_FIELDS = frozenset(
+    {
+        "exception", "exc_info", "exception_name", "stack_trace", "stackTrace", "errorType", "errorMessage", "stack",
+        "error.type", "error.message", "error.stack_trace", "exception.type", "exception.message", "exception.stacktrace",
+        "err", "error",
+    }
+)  # fmt: skip
+"""Where loggers write errors."""
+_CERTAIN = 9
+"""Characters of the longest word for nothing ("undefined"): what is longer is an id."""
+_ERROR = "!"
+_IGNORED = ""
+
+
+class FieldNames:
+    """`more` are an application's own names, role → names; they go before the known ones."""
+
+    def __init__(self, more: Mapping[str, Iterable[str]] | None = None) -> None:
+        added = more or {}
+        self._role_of = {
+            name: (role, rank)
+            for role, known in _NAMES.items()
+            for rank, name in reversed(list(enumerate((*added.get(role, ()), *known))))
+        }
+        """Field name → role and rank; the smallest rank wins."""
+        self._role_of |= {**dict.fromkeys(_TIMES, (_IGNORED, 0)), **dict.fromkeys(ERROR_FIELDS, (_ERROR, 0))}
+        self._names = self._role_of.keys()
+        self.added = {name: role for role, names in added.items() for name in names}
+
+    def take(self, document: dict[str, Any]) -> tuple[dict[str, str], bool]:
+        """Move ids and times out of a document. The ids by role, and whether fields are left that tell of an error."""
+        ids: dict[str, str] = {}
+        ranks: dict[str, int] = {}
+        tells_error = False
+        for key in self._names & document.keys():
+            role, rank = self._role_of[key]
+            if role == _ERROR:
+                tells_error = True
+                continue
+            value = document.pop(key)
+            found = value if type(value) is str and _CERTAIN < len(value) < MAX_ID_CHARACTERS else identifier(value)
+            if found is None:
+                if isinstance(value, dict | list):
+                    document[key] = value
+            elif role and (role not in ids or rank < ranks[role]):
+                ids[role], ranks[role] = found, rank
+        return ids, tells_error
+
+    def read(self, format_name: str, message: str, document: dict[str, Any]) -> tuple[Parsed, bool]:
+        """A line with the ids of its document, which are moved out of it, and of the objects in it that may carry some;
+        and whether fields are left that tell of an error."""
+        ids, tells_error = self.take(document)
+        if "trace_id" in ids:
+            trace_id = trace_of(ids["trace_id"])
+            if trace_id is None:
+                del ids["trace_id"]
+            else:
+                ids["trace_id"] = trace_id
+        parsed = Parsed(format=format_name, message=message, **ids)  # type: ignore[arg-type]
+        if parsed.correlation_id is not None:
+            parsed.correlation_source = "field"
+        else:
+            for name in _ENVELOPES:
+                if isinstance(inner := document.get(name), dict):
+                    self.fill(inner, parsed)
+        return parsed, tells_error
+
+    def fill(self, document: Mapping[str, Any], parsed: Parsed) -> None:
+        """Ids of an inner document, which keeps them, for roles that are still empty."""
+        for role, found in self.take(dict(document))[0].items():
+            if getattr(parsed, role) is None:
+                setattr(parsed, role, trace_of(found) if role == "trace_id" else found)
+                if role == "correlation_id":
+                    parsed.correlation_source = "field"
+
+
+KNOWN_NAMES = FieldNames()
