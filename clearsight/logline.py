@@ -56,8 +56,11 @@ class ForwarderState(msgspec.Struct, frozen=True, kw_only=True):
     before the offsets in `offsets` (partition → next offset)."""
 
     group: str
+    """The log group's name; with account and region in front where it is not of the account that is at home."""
     through: int
     """Epoch milliseconds of event time."""
     offsets: dict[str, int]
     written: int
     """Epoch milliseconds."""
+    settled: tuple[int, ...] = ()
+    """How far each tier of the forwarder has come, narrow to wide: what came within its reach is there."""

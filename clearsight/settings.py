@@ -108,19 +108,56 @@ class ReportSettings(Section):
     api_dsn: SecretStr | None = Field(None, description="URL of clearsight_api; the API and the questions use it")
 
 
+class AccountSettings(Section):
+    """Another AWS account whose logs are read."""
+
+    id: str
+    role_arn: str | None = Field(None, description="role that is assumed there; empty: the credentials in use")
+    external_id: SecretStr | None = None
+    regions: tuple[str, ...] = Field((), description="empty: cloudwatch.region")
+    groups: tuple[str, ...] = Field(description="names, prefixes ending in *, or ARNs")
+    endpoint_url: OpenUrl | None = Field(None, description="empty: cloudwatch.endpoint_url")
+
+
 class CloudWatchSettings(Section):
     endpoint_url: OpenUrl | None = Field(None, description="empty: real AWS; else the simulator")
     region: str = "eu-west-1"
     account_id: str = "000000000000"
-    groups: tuple[str, ...] = ("/clearsight/forecast-api", "/clearsight/forecast-engine")
+    groups: tuple[str, ...] = Field(
+        ("/clearsight/forecast-api", "/clearsight/forecast-engine"),
+        description="log groups: names, prefixes ending in *, or ARNs",
+    )
+    accounts: tuple[AccountSettings, ...] = Field((), description="other accounts and regions")
+    clock_speed: float = Field(
+        1.0, gt=0, description="how fast time runs for simulator and forwarder alike since clock_origin_ms"
+    )
+    clock_origin_ms: int = Field(0, ge=0, description="epoch milliseconds")
+
+
+class PushSettings(Section):
+    """Lines that CloudWatch pushes by subscription filters (docs/FORWARDER.md)."""
+
+    http: bool = Field(False, description="take them at POST /push of forwarder.http_port")
+    access_key: SecretStr | None = Field(
+        None, min_length=16, description="what the sender must give as X-Amz-Firehose-Access-Key"
+    )
+    kinesis_stream: str | None = Field(None, description="name of a Kinesis data stream to read")
+    kinesis_endpoint_url: OpenUrl | None = None
+    cold_only: bool = Field(False, description="poll by the cold tier alone, which heals what was never pushed")
 
 
 class ForwarderSettings(Section):
-    poll_interval_ms: int = Field(200, ge=10, description="how often the newest lines are read")
-    settle_ms: int = Field(2000, ge=0, description="how late a line may become visible; each poll reads this far back")
-    sweep_interval_s: float = Field(10.0, gt=0, description="how often the whole overlap is read")
-    overlap_s: float = Field(
-        30.0, gt=0, description="each sweep reads this far back; later lines are missed until the tiers come"
+    poll_interval_ms: int = Field(200, ge=10, description="the hot tier: how often the newest lines are read, at most")
+    settle_ms: int = Field(2000, ge=0, description="how far back the hot tier reads at least")
+    sweep_interval_s: float = Field(10.0, gt=0, description="the warm tier: how often it is read, at most")
+    overlap_s: float = Field(30.0, gt=0, description="how far back the warm tier reads at least")
+    cold_interval_s: float = Field(900.0, gt=0, description="the cold tier: how often it is read")
+    cold_back_s: float = Field(
+        1800.0, gt=0, description="how late a line may become visible and be found; later ones are found by verify"
+    )
+    tune: bool = Field(True, description="widen the tiers, and poll less often, by how late lines are seen to be")
+    quota_tps: float | None = Field(
+        None, gt=0, description="calls a second by account and region; empty: 4 at AWS, 100 at a simulator"
     )
     start_back_s: float = Field(14 * 86_400.0, ge=0, description="how far back the very first poll of a group goes")
     page_limit: int = Field(10_000, ge=1, le=10_000)
@@ -129,6 +166,15 @@ class ForwarderSettings(Section):
         1000, ge=0, description="at most this often is a checkpoint written for a quiet group"
     )
     start_timeout_s: float = Field(30.0, gt=0, description="how long Kafka may be away at start")
+    lease_s: float = Field(
+        6.0, ge=6, le=300, description="how long after its last sign of life another forwarder takes over"
+    )
+    stop_within_s: float = Field(15.0, gt=0, description="how long SIGTERM waits for a window under way")
+    http_host: str = "127.0.0.1"
+    http_port: int | None = Field(
+        9465, ge=0, le=65535, description="where /health, /metrics and /push answer; 0: any free port; empty: nowhere"
+    )
+    push: PushSettings = PushSettings()
 
 
 class RedactionSettings(Section):

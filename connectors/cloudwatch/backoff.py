@@ -19,9 +19,9 @@ class Backoff:
     def due(self, now: float) -> bool:
         return now >= self._due
 
-    def failed(self, error: ClearSightError, now: float) -> str | None:
-        """The line to log; None when it was said already."""
-        self._due = now + self._wait_s
+    def failed(self, error: ClearSightError, now: float, park_s: float | None = None) -> str | None:
+        """The line to log; None when it was said already. `park_s`: wait that long instead."""
+        self._due = now + (self._wait_s if park_s is None else park_s)
         self._wait_s = min(self._wait_s * 2, LONGEST_S)
         if error.message == self._said:
             return None

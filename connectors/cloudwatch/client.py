@@ -1,37 +1,34 @@
-"""CloudWatch Logs through boto3: the client, its errors as ours, and the service's clock."""
+"""CloudWatch Logs of one account and region through boto3: its errors as ours, its quota kept, its clock read."""
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from threading import Event
+from typing import Any, Literal, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from clearsight.errors import Unavailable
-from clearsight.settings import CloudWatchSettings
+from connectors.cloudwatch.clock import ScaledClock, ServerClock
+from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.quota import Quota
 
-log = logging.getLogger(__name__)
-
-Kind = Literal["away", "throttled", "missing", "denied"]
-
-SKEW_MS = 2000
-"""A Date header has whole seconds; smaller differences are not told from none."""
+Kind = Literal["away", "throttled", "missing", "denied", "expired"]
+Answer = TypeVar("Answer")
 
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "LimitExceededException", "TooManyRequestsException"})
+_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
 _DENIED = frozenset(
-    {"AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException"}
+    {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException"}
 )
 _MENDS: dict[Kind, str] = {
     "away": "nothing is lost: reading goes on where it stopped",
     "throttled": "nothing is lost: reading goes on where it stopped; ask AWS for a higher quota if it lasts",
     "missing": "create the log group, or correct CLEARSIGHT_CLOUDWATCH__GROUPS",
     "denied": "allow logs:FilterLogEvents on the group to the credentials in use",
+    "expired": "renew the credentials of this process",
 }
+_RESULTS: dict[Kind, str] = {"expired": "denied"}
 
 
 class CloudWatchFailure(Unavailable):
@@ -42,61 +39,81 @@ class CloudWatchFailure(Unavailable):
         self.kind = kind
 
 
-class ServerClock:
-    """Epoch milliseconds as CloudWatch sees them: ours, moved by what the answers' Date headers show."""
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._offset_ms = 0
-
-    def __call__(self) -> int:
-        return self._clock() + self._offset_ms
-
-    def observe(self, date: str) -> None:
-        """Take a Date header into account."""
-        try:
-            told = int(parsedate_to_datetime(date).timestamp() * 1000)
-        except ValueError:
-            return
-        difference = told + 500 - self._clock()
-        offset = difference if abs(difference) > SKEW_MS else 0
-        if abs(offset - self._offset_ms) > SKEW_MS:
-            log.warning("this machine's clock differs from CloudWatch's by %d ms; CloudWatch's is used", -offset)
-            self._offset_ms = offset
-        elif offset == 0:
-            self._offset_ms = 0
-
-
 class CloudWatch:
-    """The LogsApi over boto3. Standard retries; what is left is a CloudWatchFailure."""
+    """The LogsApi over boto3. What boto3's retries leave is a CloudWatchFailure. `connect` makes a client with fresh
+    credentials: it is called again where they have expired."""
 
-    def __init__(self, settings: CloudWatchSettings) -> None:
-        self.clock = ServerClock(_now_ms)
-        simulated = "simulator" if settings.endpoint_url else None
-        self._client: Any = boto3.client(
-            "logs",
-            region_name=settings.region,
-            endpoint_url=settings.endpoint_url,
-            aws_access_key_id=simulated,
-            aws_secret_access_key=simulated,
-            config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=20),
-        )
-        self._client.meta.events.register("after-call.cloudwatch-logs", self._observe)
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        quota: Quota,
+        clock: ScaledClock,
+        meter: Meter,
+        stopping: Event,
+    ) -> None:
+        self._connect = connect
+        self._quota = quota
+        self._scaled = clock
+        self._meter = meter
+        self._stopping = stopping
+        self.clock = ServerClock(clock, skew_ms=int(2000 * max(1.0, clock.speed)))
+        self._client = self._made()
 
     def filter_log_events(self, **parameters: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = self._client.filter_log_events(**parameters)
-        except (ClientError, BotoCoreError) as error:
-            raise _failure(error) from error
-        return answer
+        return self._asked("filter_log_events", parameters)
+
+    def describe_log_groups(self, **parameters: Any) -> dict[str, Any]:
+        return self._asked("describe_log_groups", parameters)
 
     def close(self) -> None:
         self._client.close()
+
+    def _asked(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._once(operation, parameters)
+        except CloudWatchFailure as failure:
+            if failure.kind != "expired":
+                raise
+        self._client.close()
+        self._client = self._made()
+        return self._once(operation, parameters)
+
+    def _once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self._await_turn()
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(**parameters)
+        except (ClientError, BotoCoreError) as error:
+            failure = _failure(error)
+            self._meter.call(operation, _RESULTS.get(failure.kind, failure.kind))
+            raise failure from error
+        self._quota.answered()
+        self._meter.call(operation, "ok")
+        return answer
+
+    def _await_turn(self) -> None:
+        while wait_s := self._quota.take(self._scaled() / 1000):
+            if self._stopping.wait(min(1.0, self._scaled.real_wait_s(wait_s * 1000))):
+                raise CloudWatchFailure("away", "stopped before the call")
+
+    def _made(self) -> Any:
+        try:
+            client = self._connect()
+        except (ClientError, BotoCoreError) as error:
+            raise _failure(error) from error
+        client.meta.events.register("after-call.cloudwatch-logs", self._observe)
+        client.meta.events.register("needs-retry.cloudwatch-logs", self._heed_throttle)
+        return client
 
     def _observe(self, http_response: Any, **_: Any) -> None:
         date = http_response.headers.get("Date")
         if date:
             self.clock.observe(date)
+
+    def _heed_throttle(self, response: Any, **_: Any) -> None:
+        """boto3 retries a throttled call by itself, at its own pace; the others have to slow down as well."""
+        if response is not None and response[1].get("Error", {}).get("Code") in _THROTTLED:
+            self._quota.throttled()
+            self._meter.call("retry", "throttled")
 
 
 def _failure(error: ClientError | BotoCoreError) -> CloudWatchFailure:
@@ -105,15 +122,14 @@ def _failure(error: ClientError | BotoCoreError) -> CloudWatchFailure:
     if not isinstance(error, ClientError):
         return CloudWatchFailure("away", f"CloudWatch does not answer ({type(error).__name__})")
     code = error.response.get("Error", {}).get("Code", "")
-    kind: Kind = "away"
+    return CloudWatchFailure(_kind_of(code), f"CloudWatch answered {code}")
+
+
+def _kind_of(code: str) -> Kind:
     if code in _THROTTLED:
-        kind = "throttled"
-    elif code == "ResourceNotFoundException":
-        kind = "missing"
-    elif code in _DENIED:
-        kind = "denied"
-    return CloudWatchFailure(kind, f"CloudWatch answered {code}")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        return "throttled"
+    if code == "ResourceNotFoundException":
+        return "missing"
+    if code in _EXPIRED:
+        return "expired"
+    return "denied" if code in _DENIED else "away"

@@ -1,11 +1,11 @@
-"""The loop: polls every group, checkpoints after delivery, and starts anew from Kafka when a delivery failed."""
+"""The loop of one account and region: polls every group, delivers what is pushed, checkpoints after delivery, and
+starts anew from Kafka when a delivery failed or the lease came back."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from threading import Event
 
 from clearsight.errors import Unavailable
 from clearsight.settings import ForwarderSettings
@@ -13,143 +13,193 @@ from clearsight.topics import TopicNames
 from connectors.cloudwatch.backoff import Backoff
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
+from connectors.cloudwatch.health import Health
+from connectors.cloudwatch.inbox import Inbox
+from connectors.cloudwatch.lease import Leadership
 from connectors.cloudwatch.pull import GroupPull, Stopped
-from connectors.cloudwatch.state import encode_state, read_states, rebuild_seen
-from connectors.cloudwatch.topic_reader import TopicReader
-from connectors.cloudwatch.window import Progress, Tier
+from connectors.cloudwatch.recovery import Recovery
+from connectors.cloudwatch.state import encode_state
 
 LEAP_MS = 60_000
 """A checkpoint that moves this far ahead does not wait: while catching up, a restart would read it all again."""
 
+PARKED_S = 60.0
+"""A group that is not there, or may not be read, is tried again this rarely; the others go on."""
+
+DISCOVER_S = 60.0
+LONGEST_WAIT_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
-def tiers(settings: ForwarderSettings) -> tuple[Tier, Tier]:
-    """The poll, which reads back as far as lines normally come late, and the sweep, which reads the whole overlap."""
-    return (
-        Tier(back_ms=settings.settle_ms, every_ms=settings.poll_interval_ms),
-        Tier(back_ms=int(settings.overlap_s * 1000), every_ms=int(settings.sweep_interval_s * 1000)),
-    )
-
-
 class Forwarder:
-    """One writer of `topics.logs`. `clock` is CloudWatch's, in epoch milliseconds."""
+    """One writer of `topics.logs`. `clock` is CloudWatch's, in epoch milliseconds; `real_wait_s` says how long
+    milliseconds of it last. `discover` gives the groups that were not there before."""
 
     def __init__(
         self,
         pulls: Sequence[GroupPull],
         outbox: Outbox,
-        reader: TopicReader,
+        recovery: Recovery,
         *,
         topics: TopicNames,
         settings: ForwarderSettings,
         clock: Callable[[], int],
-        stopping: Event,
+        real_wait_s: Callable[[float], float],
+        leadership: Leadership,
+        inbox: Inbox,
+        health: Health,
         ready: Callable[[], None],
+        discover: Callable[[], Sequence[GroupPull]] = tuple,
     ) -> None:
-        self._pulls = pulls
+        self._pulls = list(pulls)
         self._outbox = outbox
-        self._reader = reader
+        self._recovery = recovery
         self._topics = topics
         self._settings = settings
         self._clock = clock
-        self._stopping = stopping
+        self._real_wait_s = real_wait_s
+        self._leadership = leadership
+        self._inbox = inbox
+        self._health = health
         self._ready = ready
-        self._backoffs = {pull.origin.group: Backoff() for pull in pulls}
+        self._discover = discover
+        self._discovered = 0.0
+        self._backoffs: dict[str, Backoff] = {}
         self._written: dict[str, tuple[float, int]] = {}
+        self._is_ready = False
 
     def run(self) -> None:
-        """Until `stopping` is set; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
-        self.recover()
-        is_ready = False
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            succeeded = self._cycle()
-            if succeeded and not is_ready:
-                is_ready = True
-                self._ready()
-            if not any(pull.progress.behind(self._clock()) for pull in self._due(started)):
-                self._stopping.wait(max(0.0, started + self._settings.poll_interval_ms / 1000 - time.monotonic()))
-        self._close()
+        """Until asked to stop; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
+        first = True
+        while self._leadership.begin():
+            if first:
+                self.recover()
+            else:
+                self._start_again(None)
+            first = False
+            while not self._leadership.over():
+                self.cycle()
+            if self._leadership.stopping:
+                self._close()
+            else:
+                log.warning("the lease is another's: this forwarder stands by")
+                self._outbox.renew()
 
     def recover(self) -> None:
         """Take up from what Kafka holds: the checkpoints, and the ids behind them. Raises Unavailable."""
-        groups = {pull.origin.group for pull in self._pulls}
-        states = read_states(self._reader, self._topics.forwarder_state, groups)
-        beginning = self._clock() - int(self._settings.start_back_s * 1000)
-        progresses = {
-            group: Progress(
-                tiers(self._settings),
-                states[group].through if group in states else beginning,
-                self._settings.settle_ms,
-            )
-            for group in groups
-        }
-        horizons = {group: progress.horizon for group, progress in progresses.items()}
-        checkpoints = [{int(p): offset for p, offset in state.offsets.items()} for state in states.values()]
-        seen = rebuild_seen(self._reader, self._topics.logs, horizons, checkpoints)
-        ends = self._reader.end_offsets(self._topics.logs)
-        for pull in self._pulls:
-            group = pull.origin.group
-            pull.resume(progresses[group], seen[group], ends)
-            where = "goes on" if group in states else "begins"
-            log.info("%s: %s at event time %d, %d ids known", group, where, progresses[group].through, len(seen[group]))
+        self._take_up(self._pulls)
 
-    def _cycle(self) -> bool:
-        """Poll every group that is due once; whether each of them has been read or cannot be read for now."""
-        succeeded = True
-        for pull in self._due(time.monotonic()):
-            try:
-                succeeded &= self._poll(pull)
-            except Stopped:
-                return False
-            except DeliveryFailed as error:
-                self._start_again(error)
-                return False
-        return succeeded
+    def cycle(self) -> None:
+        """Deliver what was pushed, poll every group that is due once, and wait for what comes first."""
+        try:
+            self._deliver_pushed()
+            self._look_for_groups()
+            polled = [self._poll(pull) for pull in self._due(time.monotonic())]
+        except Stopped:
+            return
+        except DeliveryFailed as error:
+            self._start_again(error)
+            return
+        if all(polled) and not self._is_ready:
+            self._is_ready = True
+            self._ready()
+        self._inbox.wait(self._idle_s())
+
+    def _take_up(self, pulls: Sequence[GroupPull]) -> None:
+        self._recovery.resume(pulls, self._clock())
+        for pull in pulls:
+            self._backoffs.setdefault(pull.name, Backoff())
+            self._health.settled(pull.name, pull.progress.through)
+
+    def _idle_s(self) -> float:
+        now, due = self._clock(), self._due(time.monotonic())
+        wait_ms = min((pull.progress.wait_ms(now) for pull in due), default=self._settings.poll_interval_ms)
+        return min(LONGEST_WAIT_S, self._real_wait_s(wait_ms))
 
     def _due(self, now: float) -> list[GroupPull]:
-        return [pull for pull in self._pulls if self._backoffs[pull.origin.group].due(now)]
+        return [pull for pull in self._pulls if self._backoffs[pull.name].due(now)]
 
     def _poll(self, pull: GroupPull) -> bool:
-        backoff = self._backoffs[pull.origin.group]
+        """Whether the group has been read or cannot be read for now."""
+        if self._leadership.over():
+            raise Stopped
+        backoff = self._backoffs[pull.name]
         try:
-            pull.poll()
+            polled = pull.poll()
         except DeliveryFailed:
             raise
         except Unavailable as error:
-            message = backoff.failed(error, time.monotonic())
-            if message:
-                log.warning("%s: %s", pull.origin.group, message)
-            return isinstance(error, CloudWatchFailure) and error.kind in ("missing", "denied")
+            return self._set_aside(pull, error)
+        if polled is None:
+            return True
         message = backoff.succeeded()
         if message:
-            log.warning("%s: %s", pull.origin.group, message)
+            log.warning("%s: %s", pull.name, message)
+        self._health.settled(pull.name, pull.progress.through)
         self._checkpoint(pull)
         return True
 
+    def _set_aside(self, pull: GroupPull, error: Unavailable) -> bool:
+        kind = error.kind if isinstance(error, CloudWatchFailure) else "away"
+        parked = kind in ("missing", "denied", "expired")
+        message = self._backoffs[pull.name].failed(error, time.monotonic(), PARKED_S if parked else None)
+        if message:
+            log.warning("%s: %s", pull.name, message)
+        self._health.failed(pull.name, kind, error.message)
+        return parked
+
+    def _deliver_pushed(self) -> None:
+        by_group = {(pull.origin.account, pull.origin.group): pull for pull in self._pulls}
+        while (batch := self._inbox.take()) is not None:
+            pull = by_group.get((batch.account, batch.group))
+            if pull is None:
+                batch.refused(f"{batch.group} of {batch.account} is none of the groups that are read")
+                continue
+            try:
+                pull.push(batch.events)
+            except DeliveryFailed:
+                batch.refused("Kafka did not take it")
+                raise
+            batch.delivered()
+
+    def _look_for_groups(self) -> None:
+        if time.monotonic() - self._discovered < DISCOVER_S and self._discovered:
+            return
+        self._discovered = time.monotonic()
+        try:
+            found = self._discover()
+        except Unavailable as error:
+            log.warning("log groups are not looked for now: %s", error.message)
+            return
+        if found:
+            self._take_up(found)
+            self._pulls += found
+
     def _checkpoint(self, pull: GroupPull, *, at_once: bool = False) -> None:
-        now, group, through = time.monotonic(), pull.origin.group, pull.progress.through
-        written, written_through = self._written.get(group, (0.0, 0))
+        now, through = time.monotonic(), pull.progress.through
+        written, written_through = self._written.get(pull.name, (0.0, 0))
         due = now - written >= self._settings.state_interval_ms / 1000 or through - written_through >= LEAP_MS
         if not due and not at_once:
             return
-        self._written[group] = now, through
-        self._outbox.send(self._topics.forwarder_state, group.encode(), encode_state(pull.state()), None, None)
+        self._written[pull.name] = now, through
+        self._outbox.send(self._topics.forwarder_state, pull.name.encode(), encode_state(pull.state()), None, None)
 
-    def _start_again(self, error: Unavailable) -> None:
-        """After a failed delivery only Kafka knows what it has: read it, as after a crash."""
+    def _start_again(self, failure: Unavailable | None) -> None:
+        """After a failed delivery, or another writer, only Kafka knows what it has: read it, as after a crash."""
         backoff = Backoff()
-        failure: Unavailable | None = error
-        while failure is not None and not self._stopping.is_set():
+        failure = failure or self._tried_again()
+        while failure is not None and not self._leadership.over():
             message = backoff.failed(failure, time.monotonic())
             if message:
                 log.warning("%s", message)
-            while not backoff.due(time.monotonic()) and not self._stopping.wait(0.1):
-                pass
+                self._health.failed("Kafka", "away", failure.message)
+            while not backoff.due(time.monotonic()) and not self._leadership.over():
+                self._leadership.pause(0.1)
             failure = self._tried_again()
-        if failure is None:
-            log.warning("%s", backoff.succeeded())
+        if failure is None and (message := backoff.succeeded()):
+            log.warning("%s", message)
+            self._health.succeeded("Kafka")
 
     def _tried_again(self) -> Unavailable | None:
         try:
@@ -160,6 +210,8 @@ class Forwarder:
         return None
 
     def _close(self) -> None:
+        while (batch := self._inbox.take()) is not None:
+            batch.refused("the forwarder stops")
         try:
             for pull in self._pulls:
                 self._checkpoint(pull, at_once=True)

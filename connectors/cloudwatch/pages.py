@@ -27,13 +27,18 @@ class LogsApi(Protocol):
     def filter_log_events(self, **parameters: Any) -> dict[str, Any]: ...
 
 
+def naming(group: str) -> dict[str, str]:
+    """How a call names a log group: by its name, or by its ARN, which another account's must be."""
+    return {"logGroupIdentifier" if group.startswith("arn:") else "logGroupName": group}
+
+
 def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[list[Event]]:
     """The pages that hold events, until CloudWatch sends no token; an empty page means nothing.
 
     Raises CloudWatchFailure, and Unavailable where the same token comes back again and again.
     """
     parameters: dict[str, Any] = {
-        "logGroupName": group,
+        **naming(group),
         "startTime": max(0, window.start),
         "endTime": max(0, window.end),
         "limit": page_limit,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
+from clearsight.errors import Unavailable
 from clearsight.logline import ForwarderState
 from connectors.cloudwatch import pages
-from connectors.cloudwatch.deliver import Outbox
+from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
 from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pages import Event, LogsApi
-from connectors.cloudwatch.parse.record import Parsed
-from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
 from connectors.cloudwatch.seen import SeenIds
 from connectors.cloudwatch.topic_reader import Offsets
-from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.window import Progress, Window
+from connectors.cloudwatch.writer import GroupWriter
 
 
 class Stopped(Exception):
@@ -23,32 +23,42 @@ class Stopped(Exception):
 
 
 class GroupPull:
-    """`progress` and `seen` say where it goes on; both are replaced after a failed delivery."""
+    """`name` is the group's in checkpoints, `identifier` its name or ARN in calls. `progress` and the writer's ids say
+    where it goes on; both are replaced after a failed delivery."""
 
     def __init__(
         self,
-        origin: Origin,
+        name: str,
+        identifier: str,
+        writer: GroupWriter,
         api: LogsApi,
         outbox: Outbox,
+        pace: Pace,
         *,
         topic: str,
         page_limit: int,
         clock: Callable[[], int],
         stopping: Callable[[], bool],
-        redactor: Redactor = DEFAULT,
+        meter: Meter,
     ) -> None:
-        self.origin = origin
+        self.name = name
+        self.writer = writer
+        self._identifier = identifier
         self._api = api
         self._outbox = outbox
+        self._pace = pace
         self._topic = topic
         self._page_limit = page_limit
         self._clock = clock
         self._stopping = stopping
-        self._transcript = Transcript(origin, redactor)
+        self._meter = meter
         self._progress: Progress | None = None
-        self._seen = SeenIds()
         self._base_offsets: Offsets = {}
-        self._warm = False
+        self._teach = False
+
+    @property
+    def origin(self) -> Origin:
+        return self.writer.origin
 
     @property
     def progress(self) -> Progress:
@@ -59,55 +69,70 @@ class GroupPull:
         """Go on from there; `offsets` are the ends of the output topic. The first window is parsed whole: it teaches
         the request → correlation memory again."""
         self._progress = progress
-        self._seen = seen
+        self.writer.begin(seen)
         self._base_offsets = offsets
-        self._warm = True
+        self._teach = True
 
     def poll(self) -> int | None:
         """Read the window that is due; returns how many lines it delivered, None where none is due.
 
         Raises CloudWatchFailure, Unavailable, DeliveryFailed and Stopped, after which the window is due again.
         """
-        window = self.progress.next(self._clock())
+        began = self._clock()
+        window = self.progress.next(began)
         if window is None:
             return None
-        read, delivered = self._deliver(window)
+        live_from = self._pace.live_from(began, self.progress.read_at)
+        try:
+            read, delivered = self._deliver(window, live_from)
+        except DeliveryFailed:
+            raise
+        except Unavailable:
+            self.progress.failed()
+            raise
         self.progress.complete(window, read)
-        self._seen.forget_before(self.progress.horizon)
-        self._warm = False
+        self.writer.seen.forget_before(self.progress.horizon)
+        self._teach = False
+        now = self._clock()
+        self._pace.completed(window, began, now, delivered)
+        self.progress.retune(self._pace.tiers(now))
+        self._meter.group(self.name, self.progress.through, len(self.writer.seen), now - self.progress.through)
         return delivered
+
+    def push(self, events: Sequence[Event]) -> None:
+        """Deliver lines that CloudWatch pushed. Raises DeliveryFailed."""
+        self.writer.write(events, via="push")
+        self.writer.settle()
 
     def state(self) -> ForwarderState:
         """The checkpoint to write now."""
         offsets = {**self._base_offsets, **self._outbox.next_offsets(self._topic)}
         return ForwarderState(
-            group=self.origin.group,
+            group=self.name,
             through=self.progress.through,
             offsets={str(partition): offset for partition, offset in offsets.items()},
             written=self._clock(),
+            settled=self.progress.settled,
         )
 
-    def _deliver(self, window: Window) -> tuple[int, int]:
+    def _deliver(self, window: Window, live_from: int | None) -> tuple[int, int]:
         """How many events were read and how many of them were new."""
-        read = 0
-        sent: set[str] = set()
-        for page in pages.read(self._api, self.origin.group, window, self._page_limit):
+        read = new = 0
+        for page in pages.read(self._api, self._identifier, window, self._page_limit):
             if self._stopping():
-                self._outbox.settle()
+                self.writer.settle()
                 raise Stopped
             read += len(page)
-            fresh = [e for e in page if e.id not in sent and not self._seen.has(e.id, e.timestamp)]
-            parsed = self._read(page if self._warm else fresh)
-            for event in fresh:
-                self._send(event, parsed[event.id])
-                sent.add(event.id)
-        self._outbox.settle()
-        return read, len(sent)
+            fresh = self.writer.write(page, teach=self._teach)
+            new += len(fresh)
+            if live_from is not None:
+                self._notice(fresh, window, live_from)
+        self.writer.settle()
+        return read, new
 
-    def _read(self, events: list[Event]) -> dict[str, Parsed]:
-        return {event.id: parsed for event, parsed in zip(events, self._transcript.read(events), strict=True)}
-
-    def _send(self, event: Event, parsed: Parsed) -> None:
-        record = self._transcript.record(event, parsed, self._clock())
-        remember = partial(self._seen.add, event.id, event.timestamp)
-        self._outbox.send(self._topic, record.key, record.value, event.id, remember)
+    def _notice(self, fresh: Sequence[Event], window: Window, live_from: int) -> None:
+        now = self._clock()
+        for event in fresh:
+            late = event.timestamp < live_from and window.tier > 0
+            self._pace.observe(now - event.timestamp)
+            self._meter.visible(now - event.timestamp, self._pace.tier_name(window.tier) if late else None)

@@ -1,24 +1,60 @@
-"""Which events were delivered, for as long as a window may show them again. Pure."""
+"""Which events were delivered, for as long as a window may show them again. Pure.
+
+An id is kept as the 64 bits of its hash, most of them in sorted arrays: about 15 bytes an id. Two ids are taken for one
+where their hashes agree and they are of the same ten seconds: with a thousand lines a second for a year, once in some
+ten million years. The hash is keyed anew in each process, so nobody can write lines that agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from array import array
+from bisect import bisect_left
 
 BUCKET_MS = 10_000
+LOOSE_LEAST = 128
+
+
+class _Bucket:
+    """New hashes are loose until they are a quarter of all; then they are sorted in."""
+
+    __slots__ = ("_loose", "_sorted")
+
+    def __init__(self) -> None:
+        self._sorted = array("q")
+        self._loose: set[int] = set()
+
+    def add(self, number: int) -> None:
+        self._loose.add(number)
+        if len(self._loose) > max(LOOSE_LEAST, len(self._sorted) // 4):
+            self._sorted = array("q", sorted({*self._sorted, *self._loose}))
+            self._loose = set()
+
+    def has(self, number: int) -> bool:
+        return number in self._loose or self._in_sorted(number)
+
+    def __len__(self) -> int:
+        return len(self._sorted) + sum(1 for number in self._loose if not self._in_sorted(number))
+
+    def _in_sorted(self, number: int) -> bool:
+        place = bisect_left(self._sorted, number)
+        return place < len(self._sorted) and self._sorted[place] == number
 
 
 class SeenIds:
     """Ids of one log group in buckets of event time, so that old ones go without being looked at."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, set[Hashable]] = {}
+        self._buckets: dict[int, _Bucket] = {}
 
     def add(self, event_id: str, timestamp: int) -> None:
-        self._buckets.setdefault(timestamp // BUCKET_MS, set()).add(_compact(event_id))
+        bucket = self._buckets.get(timestamp // BUCKET_MS)
+        if bucket is None:
+            bucket = self._buckets[timestamp // BUCKET_MS] = _Bucket()
+        bucket.add(hash(event_id))
 
     def has(self, event_id: str, timestamp: int) -> bool:
         bucket = self._buckets.get(timestamp // BUCKET_MS)
-        return bucket is not None and _compact(event_id) in bucket
+        return bucket is not None and bucket.has(hash(event_id))
 
     def forget_before(self, horizon: int) -> None:
         """Drop the ids of events that are older, in epoch milliseconds; some of them may stay a bucket longer."""
@@ -27,8 +63,3 @@ class SeenIds:
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
-
-
-def _compact(event_id: str) -> Hashable:
-    """CloudWatch's 56 digits as a number: half the memory. Anything else as it is."""
-    return int(event_id) if event_id.isascii() and event_id.isdigit() and event_id[0] != "0" else event_id

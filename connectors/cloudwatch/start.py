@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
@@ -15,13 +18,12 @@ from confluent_kafka.admin import AdminClient
 from clearsight.errors import ConfigurationError, Unavailable
 from clearsight.settings import Settings
 from clearsight.topics import TopicNames
-from connectors.cloudwatch.client import CloudWatch
-from connectors.cloudwatch.deliver import KafkaOutbox
+from connectors.cloudwatch.assembly import Assembly
 from connectors.cloudwatch.forwarder import Forwarder
-from connectors.cloudwatch.lines import Origin
-from connectors.cloudwatch.pull import GroupPull
-from connectors.cloudwatch.redact.configured import redactor_of
-from connectors.cloudwatch.topic_reader import KafkaTopicReader
+from connectors.cloudwatch.lease import KafkaLease, Lease
+from connectors.cloudwatch.metrics import ForwarderMetrics
+from connectors.cloudwatch.places import places
+from connectors.cloudwatch.serving import HttpServer, application
 
 READY_VARIABLE = "CLEARSIGHT_READY_FILE"
 
@@ -30,45 +32,79 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings) -> None:
     """Forward until SIGTERM or SIGINT. Raises ConfigurationError and, where Kafka stays away, Unavailable."""
-    if not settings.cloudwatch.groups:
+    if not list(places(settings.cloudwatch)):
         raise ConfigurationError("cloudwatch.groups is empty", "name log groups in CLEARSIGHT_CLOUDWATCH__GROUPS")
     topics = TopicNames(settings.kafka.topic_prefix)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    wait_for_topics(
-        settings.kafka.bootstrap_servers, (topics.logs, topics.forwarder_state), settings.forwarder.start_timeout_s
-    )
-    build(settings, topics, stopping).run()
+    servers = settings.kafka.bootstrap_servers
+    wait_for_topics(servers, (topics.logs, topics.forwarder_state), settings.forwarder.start_timeout_s)
+    lease = KafkaLease(servers, topics.forwarder_state, f"{topics.prefix}-forwarder", settings.forwarder.lease_s)
+    lease.start()
+    try:
+        _run(settings, topics, lease, stopping)
+    finally:
+        lease.close()
 
 
-def build(settings: Settings, topics: TopicNames, stopping: Event) -> Forwarder:
-    cloudwatch = CloudWatch(settings.cloudwatch)
-    outbox = KafkaOutbox(settings.kafka.bootstrap_servers, settings.forwarder.delivery_timeout_s)
-    redactor = redactor_of(settings.redaction)
-    pulls = [
-        GroupPull(
-            Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, group),
-            cloudwatch,
-            outbox,
-            topic=topics.logs,
-            page_limit=settings.forwarder.page_limit,
-            clock=cloudwatch.clock,
-            stopping=stopping.is_set,
-            redactor=redactor,
-        )
-        for group in dict.fromkeys(settings.cloudwatch.groups)
-    ]
-    return Forwarder(
-        pulls,
-        outbox,
-        KafkaTopicReader(settings.kafka.bootstrap_servers),
-        topics=topics,
-        settings=settings.forwarder,
-        clock=cloudwatch.clock,
-        stopping=stopping,
-        ready=_say_ready,
-    )
+def _run(settings: Settings, topics: TopicNames, lease: Lease, stopping: Event) -> None:
+    metrics = ForwarderMetrics()
+    metrics.leading.set_function(lambda: float(bool(lease.term)))
+    assembly = Assembly(settings, topics, lease, metrics, stopping)
+    forwarders = assembly.forwarders(_ReadyWhenAll(sum(1 for _ in places(settings.cloudwatch))))
+    server = None
+    if settings.forwarder.http_port is not None:
+        app = application(assembly.health, metrics.registry)
+        server = HttpServer(app, settings.forwarder.http_host, settings.forwarder.http_port)
+    try:
+        _run_all(forwarders, stopping, settings.forwarder.stop_within_s)
+    finally:
+        if server:
+            server.close()
+
+
+def _run_all(forwarders: Sequence[Forwarder], stopping: Event, stop_within_s: float) -> None:
+    """Each in a thread of its own. A read that does not end in time after SIGTERM is left: it did not count."""
+    failures: list[BaseException] = []
+
+    def run_one(forwarder: Forwarder) -> None:
+        try:
+            forwarder.run()
+        except BaseException as error:
+            failures.append(error)
+            stopping.set()
+
+    threads = [threading.Thread(target=run_one, args=(forwarder,), daemon=True) for forwarder in forwarders]
+    for thread in threads:
+        thread.start()
+    while not stopping.wait(0.5):
+        pass
+    give_up = time.monotonic() + stop_within_s
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
+    if failures:
+        raise failures[0]
+    if any(thread.is_alive() for thread in threads):
+        log.warning("stopped in the middle of a window: it is read again at the next start")
+
+
+class _ReadyWhenAll:
+    """Says that the forwarder is at work once all its parts are."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        path = os.environ.get(READY_VARIABLE)
+        if path:
+            Path(path).touch()
+        log.info("ready")
 
 
 def wait_for_topics(bootstrap_servers: str, names: tuple[str, ...], timeout_s: float) -> None:
@@ -92,10 +128,3 @@ def _check_topics(client: AdminClient, bootstrap_servers: str, names: tuple[str,
     for name in names:
         if name not in present:
             raise Unavailable(f"Kafka has no topic {name}", "make the topics with `clearsight register`")
-
-
-def _say_ready() -> None:
-    path = os.environ.get(READY_VARIABLE)
-    if path:
-        Path(path).touch()
-    log.info("ready")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from clearsight.logline import ForwarderState
+from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.seen import SeenIds
 from connectors.cloudwatch.topic_reader import Offsets, Record, TopicReader
 
@@ -29,9 +30,11 @@ TAIL_RECORDS = 2_000
 _decode_state = msgspec.json.Decoder(ForwarderState).decode
 
 
-class _Delivered(msgspec.Struct):
+class _Delivered(msgspec.Struct, gc=False):
     event_id: str
     event_time: int
+    account: str
+    region: str
     log_group: str
 
 
@@ -98,29 +101,39 @@ def _newest(
 def rebuild_seen(
     reader: TopicReader,
     topic: str,
-    horizons: Mapping[str, int],
+    horizons: Mapping[Origin, int],
     checkpoints: list[Offsets],
     pause: Callable[[float], None] = time.sleep,
-) -> dict[str, SeenIds]:
-    """The delivered ids that coming windows may show again, by group. `horizons`: group → earliest event time of them.
+    real: Callable[[int], int] = int,
+) -> dict[Origin, SeenIds]:
+    """The delivered ids that coming windows may show again. `horizons`: log group → earliest event time of them.
 
-    `checkpoints` are the offsets of known states: what was delivered after them is read in any case.
+    `checkpoints` are the offsets of known states: what was delivered after them is read in any case. `real` turns a time
+    of the lines into one of the broker.
     """
-    seen = {group: SeenIds() for group in horizons}
+    seen = {origin: SeenIds() for origin in horizons}
     if not horizons:
         return seen
+    wanted = {
+        (origin.account, origin.region, origin.group): (horizon, seen[origin].add)
+        for origin, horizon in horizons.items()
+    }
     unreadable = _Unreadable(topic)
-    first = _earliest(reader.offsets_at(topic, min(horizons.values()) - CLOCK_SKEW_MS), checkpoints)
+    first = _earliest(reader.offsets_at(topic, real(min(horizons.values())) - CLOCK_SKEW_MS), checkpoints)
     while True:
         end = reader.end_offsets(topic)
-        for delivered in _delivered(reader, topic, first, end, unreadable):
-            if delivered.event_time >= horizons.get(delivered.log_group, delivered.event_time + 1):
-                seen[delivered.log_group].add(delivered.event_id, delivered.event_time)
+        for line in _delivered(reader, topic, first, end, unreadable):
+            horizon, remember = wanted.get((line.account, line.region, line.log_group), _UNWANTED)
+            if line.event_time >= horizon:
+                remember(line.event_id, line.event_time)
         pause(QUIET_S)
         if reader.end_offsets(topic) == end:
             unreadable.warn("lines that were delivered in them may be delivered again, and land once all the same")
             return seen
         first = end
+
+
+_UNWANTED: tuple[int, Callable[[str, int], None]] = (1 << 62, lambda event_id, timestamp: None)
 
 
 def _delivered(

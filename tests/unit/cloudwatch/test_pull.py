@@ -17,17 +17,27 @@ from clearsight.logline import ForwarderState, LogLine
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch import pages
-from connectors.cloudwatch.client import CloudWatchFailure, ServerClock
+from connectors.cloudwatch.client import CloudWatchFailure
+from connectors.cloudwatch.clock import ServerClock
 from connectors.cloudwatch.forwarder import Forwarder
+from connectors.cloudwatch.health import Health
+from connectors.cloudwatch.inbox import Inbox
+from connectors.cloudwatch.lease import Granted, Leadership
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
 from connectors.cloudwatch.memory import MemoryBroker, MemoryOutbox, MemoryTopicReader
+from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pull import GroupPull
+from connectors.cloudwatch.recovery import Recovery
 from connectors.cloudwatch.simulator.faults import ServiceFault
 from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import CALM
 from connectors.cloudwatch.simulator.service import TARGET_PREFIX, Simulator
 from connectors.cloudwatch.state import encode_state, read_states, rebuild_seen
+from connectors.cloudwatch.tiers import limits
+from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.window import Window
+from connectors.cloudwatch.writer import GroupWriter
 
 pytestmark = pytest.mark.unit
 
@@ -90,24 +100,37 @@ class Bench:
 
     def restart(self) -> None:
         self.stopping = Flag()
+        leadership = Leadership(Granted(), self.stopping)
+        assert leadership.begin()
         outbox = MemoryOutbox(self.broker)
+        origin = Origin("1", "eu-west-1", self.group)
+        tiers = limits(SETTINGS, 1, 1e6)
+        self.inbox = Inbox()
+        self.health = Health(self.clock, 900_000, lambda: True)
         self.pull = GroupPull(
-            Origin("1", "eu-west-1", self.group),
+            self.group,
+            self.group,
+            GroupWriter(origin, Transcript(origin), outbox, topic=TOPICS.logs, clock=self.clock, meter=Unmetered()),
             self.service,
             outbox,
+            Pace(tiers),
             topic=TOPICS.logs,
             page_limit=50,
             clock=self.clock,
-            stopping=self.stopping.is_set,
+            stopping=leadership.over,
+            meter=Unmetered(),
         )
         self.forwarder = Forwarder(
             [self.pull],
             outbox,
-            MemoryTopicReader(self.broker),
+            Recovery(MemoryTopicReader(self.broker), TOPICS, SETTINGS, tiers),
             topics=TOPICS,
             settings=SETTINGS,
             clock=self.clock,
-            stopping=self.stopping,
+            real_wait_s=lambda wait_ms: wait_ms / 1000,
+            leadership=leadership,
+            inbox=self.inbox,
+            health=self.health,
             ready=self.ready,
         )
         self.forwarder.recover()
@@ -118,7 +141,8 @@ class Bench:
 
     def polls(self, count: int = 30, every_ms: int = 500) -> None:
         for _ in range(count):
-            self.pull.poll()
+            while self.pull.poll() is not None:
+                pass
             self.clock.now += every_ms
 
     def lines(self) -> list[LogLine]:
@@ -303,8 +327,9 @@ def test_what_cannot_be_decoded_is_passed_over_with_a_word(caplog: pytest.LogCap
         broker.append(TOPICS.forwarder_state, b"/g", value, None)
     broker.append(TOPICS.logs, b"k", b"neither", None)
     reader = MemoryTopicReader(broker)
+    origin = Origin("1", "eu-west-1", "/g")
     assert read_states(reader, TOPICS.forwarder_state, {"/g"})["/g"].through == 7
-    assert len(rebuild_seen(reader, TOPICS.logs, {"/g": 0}, [{0: 0}], lambda _: None)["/g"]) == 0
+    assert len(rebuild_seen(reader, TOPICS.logs, {origin: 0}, [{0: 0}], lambda _: None)[origin]) == 0
     states, lines = caplog.messages
     assert states.startswith(
         f"2 records of {TOPICS.forwarder_state} cannot be decoded, the first at partition 0, offset 1:"
@@ -323,9 +348,10 @@ def test_a_dead_forwarders_last_request_is_waited_for(bench: Bench) -> None:
         if arriving:
             bench.broker.append(TOPICS.logs, last.record.key or b"", arriving.pop(), "landed late")
 
-    seen = rebuild_seen(MemoryTopicReader(bench.broker), TOPICS.logs, {"/g": NOW}, [], pause)
-    assert seen["/g"].has("landed late", bench.lines()[-1].event_time)
-    assert len(seen["/g"]) == 21
+    origin = bench.pull.origin
+    seen = rebuild_seen(MemoryTopicReader(bench.broker), TOPICS.logs, {origin: NOW}, [], pause)[origin]
+    assert seen.has("landed late", bench.lines()[-1].event_time)
+    assert len(seen) == 21
 
 
 @pytest.mark.parametrize(

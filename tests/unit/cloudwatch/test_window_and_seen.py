@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,17 +16,18 @@ from connectors.cloudwatch.window import SLICE_MS, Progress, Tier, Window
 pytestmark = pytest.mark.unit
 
 HOT = Tier(back_ms=2_000, every_ms=200)
-SWEEP = Tier(back_ms=30_000, every_ms=10_000)
+WARM = Tier(back_ms=30_000, every_ms=10_000)
+COLD = Tier(back_ms=180_000, every_ms=90_000)
+TIERS = (HOT, WARM, COLD)
+WIDER = (Tier(9_000, 1_000), Tier(60_000, 30_000), Tier(400_000, 90_000))
 START = 1_795_000_000_000
 
 Arrival = tuple[str, int, int]
 """Id, event time, time from which it can be read."""
 
-lines = st.lists(st.tuples(st.integers(0, 120_000), st.integers(0, SWEEP.back_ms)), max_size=60)
-steps = st.lists(
-    st.tuples(st.integers(50, 15_000), st.sampled_from(["read", "read", "read", "fails", "crashes", "fails half way"])),
-    max_size=40,
-)
+lines = st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, COLD.back_ms)), max_size=60)
+outcomes = st.sampled_from(["read", "read", "read", "read", "fails", "crashes", "fails half way", "retunes"])
+steps = st.lists(st.tuples(st.integers(50, 40_000), outcomes), max_size=60)
 
 
 def arrivals(shape: list[tuple[int, int]]) -> list[Arrival]:
@@ -40,10 +44,11 @@ class Run:
         self.arrivals = arrivals
         self.out: list[str] = []
         self.throughs: list[int] = [START]
-        self.resume(START)
+        self.settled: tuple[int, ...] = (START,)
+        self.resume()
 
-    def resume(self, through: int) -> None:
-        self.progress = Progress((HOT, SWEEP), through, settle_ms=2_000)
+    def resume(self) -> None:
+        self.progress = Progress(TIERS, self.throughs[-1], 2_000, self.settled)
         self.seen = SeenIds()
         delivered = set(self.out)
         for identifier, timestamp, _ in self.arrivals:
@@ -51,26 +56,32 @@ class Run:
                 self.seen.add(identifier, timestamp)
 
     def step(self, now: int, outcome: str) -> None:
+        if outcome == "retunes":
+            self.progress.retune(WIDER)
         window = self.progress.next(now)
-        if window is None or outcome == "fails":
+        if window is None:
             return
-        fresh = self.fresh(window)
-        if outcome != "read":
+        if outcome == "fails":
+            self.progress.failed()
+            return
+        fresh = self.fresh(window, now)
+        if outcome in ("crashes", "fails half way"):
             self.deliver(fresh[: len(fresh) // 2])
             if outcome == "crashes":
-                self.resume(self.throughs[-1])
+                self.resume()
             return
         self.deliver(fresh)
         self.progress.complete(window, len(fresh))
         self.seen.forget_before(self.progress.horizon)
         self.throughs.append(self.progress.through)
+        self.settled = self.progress.settled
 
-    def fresh(self, window: Window) -> list[Arrival]:
+    def fresh(self, window: Window, now: int) -> list[Arrival]:
         return [
             arrival
             for arrival in sorted(self.arrivals)
             if window.start <= arrival[1] <= window.end
-            and arrival[2] <= window.read_at
+            and arrival[2] <= now
             and not self.seen.has(arrival[0], arrival[1])
         ]
 
@@ -78,6 +89,10 @@ class Run:
         for identifier, timestamp, _ in arrivals:
             self.out.append(identifier)
             self.seen.add(identifier, timestamp)
+
+    def catch_up(self, now: int) -> None:
+        while self.progress.wait_ms(now) == 0:
+            self.step(now, "read")
 
 
 @given(lines, steps)
@@ -89,62 +104,122 @@ def test_every_line_once_and_the_watermark_never_goes_back(
     for wait_ms, outcome in plan:
         now += wait_ms
         run.step(now, outcome)
-    now = max(now, START + 200_000)
-    for _ in range(20):
-        run.step(now, "read")
-        now += SWEEP.every_ms
+    now = max(now, START + 600_000)
+    for _ in range(4):
+        run.catch_up(now)
+        now += COLD.every_ms
     assert sorted(run.out) == sorted(identifier for identifier, _, _ in run.arrivals)
     assert run.throughs == sorted(run.throughs)
 
 
 @given(lines, st.lists(st.integers(50, 15_000), max_size=40))
 def test_what_is_settled_was_delivered(shape: list[tuple[int, int]], waits: list[int]) -> None:
-    run = Run(arrivals([(at, lag % 2_000) for at, lag in shape]))
+    run = Run(arrivals(shape))
     now = START
     for wait_ms in waits:
         now += wait_ms
         run.step(now, "read")
-        through = run.progress.through
-        settled = {identifier for identifier, timestamp, _ in run.arrivals if START < timestamp <= through}
-        assert settled <= set(run.out)
+        reaches = [(run.progress.through, 2_000), *zip(run.progress.settled, (t.back_ms for t in TIERS), strict=True)]
+        for settled, reach_ms in reaches:
+            there = {i for i, at, seen_at in run.arrivals if START < at <= settled and seen_at - at <= reach_ms}
+            assert there <= set(run.out)
 
 
-def test_a_narrow_window_between_two_sweeps() -> None:
-    progress = Progress((HOT, SWEEP), START, settle_ms=2_000)
-    first = progress.next(START)
-    assert first == Window(1, START - 40_000, START, START)
-    progress.complete(first, 1)
-    assert progress.next(START + 100) is None
-    assert progress.next(START + 200) == Window(0, START - 2_000, START + 200, START + 200)
+def fresh_progress() -> Progress:
+    return Progress(TIERS, START, 2_000, (START,))
+
+
+def read(progress: Progress, now: int, lines: int = 1) -> Window:
+    window = progress.next(now)
+    assert window is not None
+    progress.complete(window, lines)
+    return window
+
+
+def test_tiers_take_turns_and_the_narrow_one_waits_for_no_wide_one() -> None:
+    progress = fresh_progress()
+    now = START + 3_600_000
+    while progress.wait_ms(now) == 0:
+        read(progress, now)
+    now += COLD.every_ms
+    order = [read(progress, now).tier for _ in range(3)]
+    assert sorted(order) == [0, 1, 2]
+    now += HOT.every_ms
+    assert read(progress, now).tier == 0
+
+
+def test_a_wide_sweep_is_read_in_slices_between_which_the_narrow_tier_is_read() -> None:
+    progress = fresh_progress()
+    now = START + 600_000
+    tiers = []
+    for _ in range(40):
+        window = progress.next(now)
+        if window is None:
+            break
+        progress.complete(window, 50_000)
+        tiers.append(window.tier)
+        now += HOT.every_ms
+    assert tiers.count(2) > 3
+    assert all(a == 0 or b == 0 for a, b in itertools.pairwise(tiers))
+
+
+def test_what_lies_beyond_every_reach_is_read_once() -> None:
+    progress = fresh_progress()
+    now = START + 86_400_000
+    total_ms = 0
+    while progress.wait_ms(now) == 0:
+        window = read(progress, now)
+        total_ms += window.end - window.start
+    assert total_ms < 86_400_000 + 3 * COLD.back_ms
+    assert progress.through == now - 2_000
 
 
 def test_a_long_stretch_comes_in_slices_that_grow_while_they_are_empty() -> None:
-    progress = Progress((HOT, SWEEP), START, settle_ms=2_000)
+    progress = Progress((HOT,), START, 2_000, (START,))
     now = START + 86_400_000
     lengths = []
-    for lines_read in (0, 0, 7, 0):
-        window = progress.next(now)
-        assert window is not None
-        lengths.append(window.end - window.start - SWEEP.back_ms)
-        progress.complete(window, lines_read)
-    assert lengths == [SLICE_MS, 4 * SLICE_MS, 16 * SLICE_MS, SLICE_MS]
-    assert progress.behind(now)
+    for lines_read in (0, 0, 7, 50_000, 7):
+        window = read(progress, now, lines_read)
+        lengths.append(window.end - window.start)
+    assert lengths == [SLICE_MS, 4 * SLICE_MS, 16 * SLICE_MS, 32 * SLICE_MS, 16 * SLICE_MS]
+
+
+def test_a_window_that_failed_is_tried_again_shorter() -> None:
+    progress = fresh_progress()
+    now = START + 86_400_000
+    first = progress.next(now)
+    progress.failed()
+    again = progress.next(now)
+    assert first is not None
+    assert again is not None
+    while again.tier != first.tier:
+        again = progress.next(now)
+        assert again is not None
+    assert (again.start, again.end - again.start) == (first.start, SLICE_MS // 2)
 
 
 def test_a_clock_that_was_set_back_does_not_stop_reading() -> None:
-    progress = Progress((HOT, SWEEP), START, settle_ms=2_000)
-    window = progress.next(START - 3_600_000)
-    assert window is not None
-    assert window.end == START - 3_600_000
-    progress.complete(window, 0)
-    assert progress.next(START - 3_600_000 + 200) is not None
+    progress = fresh_progress()
+    earlier = START - 3_600_000
+    ends = {read(progress, earlier).end for _ in range(3)}
+    assert ends == {earlier}
+    assert progress.next(earlier) is None
+    assert progress.next(earlier + HOT.every_ms) is not None
     assert progress.through == START
+
+
+def test_a_line_of_the_future_moves_nothing() -> None:
+    progress = fresh_progress()
+    window = read(progress, START + 1_000)
+    assert window.end == START + 1_000
+    assert progress.through <= START + 1_000
 
 
 def test_ids_are_forgotten_behind_the_horizon_only() -> None:
     seen = SeenIds()
     for second in range(100):
         seen.add(event_ids.text(event_ids.compose(START + second * 1000, START, second, 0)), START + second * 1000)
+    assert len(seen) == 100
     seen.forget_before(START + 50_000)
     assert len(seen) == 50
     assert seen.has(event_ids.text(event_ids.compose(START + 50_000, START, 50, 0)), START + 50_000)
@@ -157,3 +232,23 @@ def test_ids_of_any_shape_are_kept_apart(identifier: str) -> None:
     assert seen.has(identifier, START)
     assert not seen.has(identifier + "0", START)
     assert not seen.has("0" + identifier, START)
+
+
+@given(st.lists(st.integers(0, 3_000), max_size=2_000))
+def test_many_ids_of_one_bucket(numbers: list[int]) -> None:
+    seen = SeenIds()
+    for number in numbers:
+        seen.add(str(number), START)
+    assert len(seen) == len(set(numbers))
+    assert all(seen.has(str(number), START) == (number in set(numbers)) for number in range(0, 3_000, 7))
+
+
+def test_ids_are_small() -> None:
+    seen = SeenIds()
+    tracemalloc.start()
+    for number in range(100_000):
+        seen.add(event_ids.text(event_ids.compose(START + number, START, number, 0)), START + number)
+    taken_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(seen) == 100_000
+    assert taken_bytes / 100_000 < 40

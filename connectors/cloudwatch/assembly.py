@@ -1,0 +1,119 @@
+"""Makes the forwarders of all accounts and regions from the settings, with everything that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from threading import Event
+
+from clearsight.settings import Settings
+from clearsight.topics import TopicNames
+from connectors.cloudwatch import tiers
+from connectors.cloudwatch.client import CloudWatch
+from connectors.cloudwatch.clock import ScaledClock
+from connectors.cloudwatch.deliver import KafkaOutbox, Outbox
+from connectors.cloudwatch.forwarder import Forwarder
+from connectors.cloudwatch.groups import GroupFinder, Target
+from connectors.cloudwatch.health import Health
+from connectors.cloudwatch.inbox import Inbox
+from connectors.cloudwatch.lease import Leadership, Lease
+from connectors.cloudwatch.lines import Origin, Via
+from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.pace import Limits, Pace
+from connectors.cloudwatch.places import Place, connect, places
+from connectors.cloudwatch.pull import GroupPull
+from connectors.cloudwatch.quota import Quota
+from connectors.cloudwatch.recovery import Recovery
+from connectors.cloudwatch.redact.configured import redactor_of
+from connectors.cloudwatch.topic_reader import KafkaTopicReader
+from connectors.cloudwatch.transcript import Transcript
+from connectors.cloudwatch.writer import GroupWriter
+
+
+class Assembly:
+    def __init__(self, settings: Settings, topics: TopicNames, lease: Lease, meter: Meter, stopping: Event) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._lease = lease
+        self._meter = meter
+        self._stopping = stopping
+        self._redactor = redactor_of(settings.redaction)
+        self.clock = ScaledClock(settings.cloudwatch.clock_speed, settings.cloudwatch.clock_origin_ms)
+        self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
+        cold_ms = int(settings.forwarder.cold_interval_s * 1000)
+        self.health = Health(self.clock, cold_ms, lambda: bool(lease.term))
+        self.inboxes: dict[str, Inbox] = {}
+        """By account: where pushed lines go."""
+
+    def forwarders(self, ready: Callable[[], None]) -> list[Forwarder]:
+        """One for each account and region. Raises ConfigurationError."""
+        return [self._forwarder(place, ready) for place in places(self._settings.cloudwatch)]
+
+    def cloudwatch(self, place: Place, share: float = 1.0) -> CloudWatch:
+        """Calls of one account and region within that share of its quota."""
+        tps = tiers.quota_tps(self._settings.forwarder, self._settings.cloudwatch) * share
+        quota = Quota(tps, self.clock() / 1000)
+        return CloudWatch(partial(connect, place), quota, self.clock, self._meter, self._stopping)
+
+    def outbox(self) -> KafkaOutbox:
+        return KafkaOutbox(self._settings.kafka.bootstrap_servers, self._settings.forwarder.delivery_timeout_s)
+
+    def reader(self) -> KafkaTopicReader:
+        return KafkaTopicReader(self._settings.kafka.bootstrap_servers)
+
+    def finder(self, cloudwatch: CloudWatch, place: Place) -> GroupFinder:
+        return GroupFinder(cloudwatch, place.groups, place.account, place.region, self.home)
+
+    def writer(self, target: Target, outbox: Outbox, clock: Callable[[], int], via: Via = "pull") -> GroupWriter:
+        transcript = Transcript(target.origin, self._redactor)
+        return GroupWriter(
+            target.origin, transcript, outbox, topic=self._topics.logs, clock=clock, meter=self._meter, via=via
+        )
+
+    def _forwarder(self, place: Place, ready: Callable[[], None]) -> Forwarder:
+        settings = self._settings.forwarder
+        cloudwatch, outbox = self.cloudwatch(place), self.outbox()
+        finder = self.finder(cloudwatch, place)
+        tps = tiers.quota_tps(settings, self._settings.cloudwatch)
+        limits = tiers.limits(settings, max(1, len(place.groups)), tps)
+        leadership = Leadership(self._lease, self._stopping)
+        make = partial(self._pull, cloudwatch=cloudwatch, outbox=outbox, limits=limits, leadership=leadership)
+        return Forwarder(
+            [make(target) for target in finder.fixed()],
+            outbox,
+            Recovery(self.reader(), self._topics, settings, limits, self.clock.real),
+            topics=self._topics,
+            settings=settings,
+            clock=cloudwatch.clock,
+            real_wait_s=self.clock.real_wait_s,
+            leadership=leadership,
+            inbox=self.inboxes.setdefault(place.account, Inbox()),
+            health=self.health,
+            ready=ready,
+            discover=lambda: [make(target) for target in finder.discover()],
+        )
+
+    def _pull(
+        self,
+        target: Target,
+        *,
+        cloudwatch: CloudWatch,
+        outbox: Outbox,
+        limits: tuple[Limits, ...],
+        leadership: Leadership,
+    ) -> GroupPull:
+        settings = self._settings
+        idle_ms = 0 if settings.cloudwatch.endpoint_url else tiers.HOT_RAREST_MS
+        return GroupPull(
+            target.name,
+            target.identifier,
+            self.writer(target, outbox, cloudwatch.clock),
+            cloudwatch,
+            outbox,
+            Pace(limits, tune=settings.forwarder.tune, idle_ms=idle_ms),
+            topic=self._topics.logs,
+            page_limit=settings.forwarder.page_limit,
+            clock=cloudwatch.clock,
+            stopping=leadership.over,
+            meter=self._meter,
+        )

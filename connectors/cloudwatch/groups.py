@@ -1,0 +1,81 @@
+"""Which log groups are read: by name, by prefix, by ARN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from clearsight.errors import ConfigurationError
+from connectors.cloudwatch.lines import Origin
+
+_MEND = "correct CLEARSIGHT_CLOUDWATCH__GROUPS"
+_ARN_PARTS = 7
+
+
+class Target(NamedTuple):
+    name: str
+    """In checkpoints, metrics and answers."""
+    identifier: str
+    """In calls: the group's name, or its ARN."""
+    origin: Origin
+
+
+class CatalogueApi(Protocol):
+    """Raises CloudWatchFailure."""
+
+    def describe_log_groups(self, **parameters: Any) -> dict[str, Any]: ...
+
+
+class GroupFinder:
+    """`patterns` of one account and region: names, prefixes that end in "*", and ARNs, which another account shares.
+
+    Groups of the account at home keep their bare name; others have account and region in front.
+    """
+
+    def __init__(self, api: CatalogueApi, patterns: Sequence[str], account: str, region: str, home: Origin) -> None:
+        """Raises ConfigurationError for an ARN that is none, or of another region."""
+        self._api = api
+        self._account = account
+        self._region = region
+        self._home = home
+        self._fixed = [self._target(pattern) for pattern in dict.fromkeys(patterns) if not pattern.endswith("*")]
+        self._prefixes = [p.removesuffix("*") for p in patterns if p.endswith("*") and not p.endswith(":*")]
+        self._fixed += [self._target(p) for p in patterns if p.endswith(":*")]
+        self._known: set[str] = set()
+
+    def fixed(self) -> list[Target]:
+        """Those that need no look."""
+        return self._new(self._fixed)
+
+    def discover(self) -> list[Target]:
+        """Those that a prefix finds and that were not given before. Raises CloudWatchFailure."""
+        found = [self._target(name) for prefix in self._prefixes for name in self._names(prefix)]
+        return self._new(found)
+
+    def _new(self, targets: Sequence[Target]) -> list[Target]:
+        fresh = list({target.name: target for target in targets if target.name not in self._known}.values())
+        self._known.update(target.name for target in fresh)
+        return fresh
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        parameters = {"logGroupNamePrefix": prefix} if prefix else {}
+        for _ in range(10_000):
+            answer = self._api.describe_log_groups(**parameters)
+            yield from (group["logGroupName"] for group in answer.get("logGroups", ()))
+            token = answer.get("nextToken")
+            if not token:
+                return
+            parameters["nextToken"] = token
+
+    def _target(self, pattern: str) -> Target:
+        account, region, group, identifier = self._account, self._region, pattern, pattern
+        if pattern.startswith("arn:"):
+            parts = pattern.removesuffix(":*").split(":", _ARN_PARTS - 1)
+            if len(parts) != _ARN_PARTS or parts[5] != "log-group" or not parts[6]:
+                raise ConfigurationError(f"{pattern} is no ARN of a log group", _MEND)
+            if parts[3] != region:
+                raise ConfigurationError(f"{pattern} is not of the region {region}", _MEND)
+            account, group, identifier = parts[4], parts[6], pattern.removesuffix(":*")
+        if account == self._home.account and region == self._home.region:
+            return Target(group, identifier, Origin(account, region, group))
+        return Target(f"{account}:{region}:{group}", identifier, Origin(account, region, group))

@@ -1,0 +1,92 @@
+"""What the forwarder tells Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from connectors.cloudwatch.parse.record import Parsed
+
+LAGS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 7200.0)
+
+
+class Meter(Protocol):
+    """What the forwarder tells while it works."""
+
+    def lines(self, via: str, parsed: Sequence[Parsed], repeated: int) -> None:
+        """New lines were handed to Kafka; others were there already."""
+
+    def visible(self, lag_ms: int, late_tier: str | None) -> None:
+        """A new line could be read that long after its own time; `late_tier` found it where the hot tier had not."""
+
+    def call(self, operation: str, result: str) -> None:
+        """CloudWatch answered a call, or did not: ok, throttled, missing, denied, away."""
+
+    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+        """Where a group stands after a window."""
+
+
+class Unmetered:
+    def lines(self, via: str, parsed: Sequence[Parsed], repeated: int) -> None:
+        pass
+
+    def visible(self, lag_ms: int, late_tier: str | None) -> None:
+        pass
+
+    def call(self, operation: str, result: str) -> None:
+        pass
+
+    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+        pass
+
+
+class ForwarderMetrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(f"clearsight_forwarder_{name}", what, labels, registry=self.registry)
+
+        def gauge(name: str, what: str, *labels: str) -> Gauge:
+            return Gauge(f"clearsight_forwarder_{name}", what, labels, registry=self.registry)
+
+        self._lines = counter("lines", "New lines, each once", "via")
+        self._repeated = counter("repeated", "Lines that were read again and not sent again")
+        self._late = counter("late", "Lines that a wider tier found where the hot one had not", "tier")
+        self._formats = counter("parsed", "New lines by format", "format")
+        self._correlations = counter("correlated", "New lines by how their correlation id was found", "source")
+        self._calls = counter("calls", "Calls of CloudWatch by outcome", "operation", "result")
+        self._visible = Histogram(
+            "clearsight_forwarder_visible_lag_seconds",
+            "From a line's own time until it could be read",
+            buckets=LAGS_S,
+            registry=self.registry,
+        )
+        self._watermark = gauge("watermark_age_seconds", "Age of what a group is settled through", "group")
+        self._seen = gauge("seen_ids", "Ids that are remembered", "group")
+        self.leading = gauge("leading", "1 while this forwarder holds the lease")
+
+    def lines(self, via: str, parsed: Sequence[Parsed], repeated: int) -> None:
+        self._repeated.inc(repeated)
+        if not parsed:
+            return
+        self._lines.labels(via).inc(len(parsed))
+        for name, count in Tally(line.format for line in parsed).items():
+            self._formats.labels(name).inc(count)
+        for source, count in Tally(line.correlation_source for line in parsed).items():
+            self._correlations.labels(source).inc(count)
+
+    def visible(self, lag_ms: int, late_tier: str | None) -> None:
+        self._visible.observe(lag_ms / 1000)
+        if late_tier:
+            self._late.labels(late_tier).inc()
+
+    def call(self, operation: str, result: str) -> None:
+        self._calls.labels(operation, result).inc()
+
+    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+        self._watermark.labels(name).set(age_ms / 1000)
+        self._seen.labels(name).set(seen_ids)

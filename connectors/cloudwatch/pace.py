@@ -1,0 +1,109 @@
+"""How often and how far back each tier of one log group is read, from how late its lines are seen to be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from connectors.cloudwatch.visible_lag import VisibleLag
+from connectors.cloudwatch.window import Tier, Window
+
+ENOUGH = 500
+"""Lines after which quantiles mean something."""
+
+POLL_SHARE = 4
+"""The hot tier is read so often that waiting for it adds a small part to the median lag, and rests this many times as
+long as it reads."""
+
+LIVE_MS = 5_000
+"""Where the hot tier was last read longer ago than this, and than three of its intervals, what it finds says nothing of
+how late lines are."""
+
+NAMES = ("hot", "warm", "cold")
+_MEMORY = 0.8
+"""Share of the old value in the smoothed time of a hot reading."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Between which tuning moves a tier."""
+
+    least: Tier
+    most: Tier
+
+
+class Pace:
+    """Hot, warm and cold reach back as far as 95 %, 99.5 % and, twice over, all lines were late; never less than the
+    least that was asked for, on which rests what is promised. With other than three tiers nothing is tuned.
+
+    `idle_ms`: a group that shows no line for `IDLE_AFTER_MS` is polled this rarely.
+    """
+
+    IDLE_AFTER_MS = 60_000
+
+    def __init__(self, limits: Sequence[Limits], *, tune: bool = True, idle_ms: int = 0) -> None:
+        self._limits = tuple(limits)
+        self._tune = tune and len(self._limits) == len(NAMES)
+        self._idle_ms = idle_ms
+        self._lag = VisibleLag()
+        self._turned: int | None = None
+        self._reading_ms = 0.0
+        self._last_line: int | None = None
+
+    @property
+    def least(self) -> tuple[Tier, ...]:
+        return tuple(limit.least for limit in self._limits)
+
+    def tier_name(self, number: int) -> str:
+        return NAMES[number] if len(self._limits) == len(NAMES) else str(number)
+
+    def live_from(self, now: int, read_at: int) -> int | None:
+        """Lines of before this time were late where they are new now; None while a group catches up."""
+        limit_ms = max(LIVE_MS, 3 * self._limits[0].most.every_ms)
+        return read_at if now - read_at <= limit_ms else None
+
+    def observe(self, lag_ms: int) -> None:
+        """A new line could be read so long after its own time."""
+        self._lag.observe(lag_ms)
+
+    def completed(self, window: Window, began: int, now: int, new_lines: int) -> None:
+        if window.tier == 0 and window.end >= window.read_at:
+            self._reading_ms = _MEMORY * self._reading_ms + (1 - _MEMORY) * max(0, now - began)
+        if new_lines or self._last_line is None:
+            self._last_line = now
+        if self._turned is None or now - self._turned >= self._limits[-1].least.every_ms:
+            self._turned = now
+            self._lag.turn()
+
+    def tiers(self, now: int) -> tuple[Tier, ...]:
+        """What the tiers are from now on."""
+        if not self._tune:
+            return self.least
+        idle = self._idle_ms and self._last_line is not None and now - self._last_line >= self.IDLE_AFTER_MS
+        if self._lag.count < ENOUGH:
+            hot, *wide = self.least
+            return (Tier(hot.back_ms, max(hot.every_ms, self._idle_ms if idle else 0)), *wide)
+        return self._tuned(self._idle_ms if idle else 0)
+
+    def _tuned(self, idle_ms: int) -> tuple[Tier, ...]:
+        backs = [reach(self._lag) for reach in _REACH]
+        poll_ms = max(self._lag.quantile_ms(0.5) // POLL_SHARE, int(self._reading_ms * POLL_SHARE), idle_ms)
+        everies = [poll_ms, backs[1] // 2, 0]
+        return tuple(
+            Tier(
+                _within(back, limit.least.back_ms, limit.most.back_ms),
+                _within(every, limit.least.every_ms, limit.most.every_ms),
+            )
+            for back, every, limit in zip(backs, everies, self._limits, strict=True)
+        )
+
+
+_REACH: tuple[Callable[[VisibleLag], int], ...] = (
+    lambda lag: lag.quantile_ms(0.95),
+    lambda lag: lag.quantile_ms(0.995),
+    lambda lag: lag.most_ms * 2,
+)
+
+
+def _within(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))
