@@ -1,6 +1,6 @@
 """Which source tables play which part: `clearsight.toml`, parsed and checked.
 
-    [source.scenario | source.input | source.run | source.user], [[source.other]], [source.context], [[errors]]
+    [source.scenario | source.input | source.run | source.user], [[source.other]], [source.context], [logs], [[errors]]
 
 Any application can be audited by naming its tables here; the packaged file fits the demo application.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,9 +81,28 @@ AnyTable = ScenarioTable | InputTable | RunTable | UserTable | OtherTable
 
 
 class ErrorRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An error belongs to the category `name` where one of these holds."""
+
     name: str
     match: tuple[str, ...] = ()
+    """Text anywhere in the message, whatever its case."""
     types: tuple[str, ...] = ()
+    """Class names, without module."""
+    patterns: tuple[str, ...] = ()
+    """Python regular expressions, searched in the message in lower case."""
+
+
+class LogFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names that the application's log lines have for ids, beside the known ones."""
+
+    correlation: tuple[str, ...] = ()
+    scenario: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+    node: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    request: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
 
 
 class ContextMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +124,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     user: UserTable | None = None
     other: tuple[OtherTable, ...] = ()
     context: ContextMessage = ContextMessage()
+    logs: LogFields = LogFields()
     errors: tuple[ErrorRule, ...] = ()
 
     def parts(self) -> Iterator[tuple[Part, AnyTable]]:
@@ -158,6 +179,12 @@ def load_mapping(path: Path, named: str = "CLEARSIGHT_MAPPING_FILE") -> Mapping:
     return parse_mapping(text, str(path))
 
 
+@cache
+def default_rules() -> tuple[ErrorRule, ...]:
+    """The rules of a mapping file that has none of its own: those of the packaged one."""
+    return load_mapping(DEFAULT_MAPPING).errors
+
+
 def parse_mapping(text: str, path: str = "clearsight.toml") -> Mapping:
     """Check the text of a mapping file. Raises MappingError naming the line and the key."""
     try:
@@ -177,8 +204,8 @@ class _Reader:
 
     def mapping(self, document: dict[str, Any]) -> Mapping:
         for key in document:
-            if key not in ("source", "errors"):
-                raise self._error("", key, "unknown section", "use [source.…] and [[errors]] only")
+            if key not in ("source", "logs", "errors"):
+                raise self._error("", key, "unknown section", "use [source.…], [logs] and [[errors]] only")
         source = document.get("source")
         if not isinstance(source, dict) or "scenario" not in source:
             raise self._error("", "source.scenario", "missing", "name the table of scenarios in [source.scenario]")
@@ -193,10 +220,8 @@ class _Reader:
             source=self._convert("source", "name", source.get("name", "source"), str),
             other=tuple(self._table("source.other", item, OtherTable, n) for n, item in enumerate(others)),
             context=self._struct("source.context", source.get("context", {}), ContextMessage),
-            errors=tuple(
-                self._struct("errors", item, ErrorRule, n)
-                for n, item in enumerate(self._list("errors", document.get("errors", [])))
-            ),
+            logs=self._struct("logs", document.get("logs", {}), LogFields),
+            errors=self._rules(document["errors"]) if "errors" in document else default_rules(),
             **parts,
         )
         tables = list(mapping.tables())
@@ -208,6 +233,19 @@ class _Reader:
         if not mapping.source:
             raise self._error("source", "name", "is empty", "name the source, and never change it afterwards")
         return mapping
+
+    def _rules(self, raw: Any) -> tuple[ErrorRule, ...]:
+        rules = []
+        for n, item in enumerate(self._list("errors", raw)):
+            rule: ErrorRule = self._struct("errors", item, ErrorRule, n)
+            for pattern in rule.patterns:
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    problem = f"{pattern!r} is no regular expression: {error}"
+                    raise self._error("errors", "patterns", problem, "correct the pattern", n) from None
+            rules.append(rule)
+        return tuple(rules)
 
     def _list(self, section: str, value: Any) -> list[Any]:
         if not isinstance(value, list):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from clearsight.actions import changed_columns
-from clearsight.categories import categorise
+from clearsight.categories import verdict_on
 from clearsight.events import (
     Attempt,
     Context,
@@ -291,11 +291,7 @@ class Decoder:
         for named in (line.scenario_id, line.run_id, line.user_id):
             checked_id(named)
         time_us = line.event_time * 1000
-        category = None
-        if line.error is not None or line.level in ("ERROR", "FATAL"):
-            error = line.error
-            text = "\n".join(filter(None, (line.message, error.message if error else None)))
-            category = categorise(self._errors, error.type if error else None, text)
+        found = verdict_on(self._errors, line) if line.error is not None or line.level in ("ERROR", "FATAL") else None
         return LogEvent(
             at=record.at,
             event_id=log_line_id(
@@ -303,7 +299,7 @@ class Decoder:
             ),
             occurred_us=clamp_us(time_us),
             line=line,
-            category=category,
+            category=found.category if found else None,
             flags=_flags(record, time_us),
         )
 

@@ -152,3 +152,5 @@ def _rule(rule: ErrorRule) -> Iterator[str]:
         yield f"types = {_value(rule.types)}"
     if rule.match:
         yield f"match = {_value(rule.match)}"
+    if rule.patterns:
+        yield f"patterns = {_value(rule.patterns)}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearsight.categories import categorise
+from clearsight.categories import Verdict, categorise, verdict
 from clearsight.instants import DAY_US, EARLIEST_US, LATEST_US, clamp_us, from_us, is_odd, parse_us, to_us
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
 
@@ -77,9 +77,31 @@ def test_a_time_after_tomorrow_is_odd_and_kept() -> None:
         ("ZeroDivisionError", "float division by zero", "calculation"),
         (None, "Task timed out after 3.00 seconds", "timeout"),
         (None, "DEADLOCK DETECTED", "database"),
+        ("OutOfMemoryError", "Java heap space", "resource"),
+        (None, "write failed: No space left on device", "resource"),
+        ("InsufficientPrivilege", "permission denied for table runs", "security"),
+        ("IntegrityError", "duplicate key value violates unique constraint", "database"),
+        ("CheckViolation", "new row violates check constraint", "validation"),
+        (None, "the result is NaN", "calculation"),
+        (None, "governance and finance", "unknown"),
+        ("ConnectionRefusedError", None, "dependency"),
+        ("HTTPError", "400 Client Error", "dependency"),
         ("SomethingElse", "no idea", "unknown"),
         (None, None, "unknown"),
     ],
 )
 def test_first_rule_wins(error_type: str | None, text: str | None, category: str) -> None:
     assert categorise(RULES, error_type, text) == category
+
+
+def test_an_error_that_no_rule_fits_has_the_category_of_the_nearest_cause_that_one_does() -> None:
+    causes = [("KeyError", "demand"), ("DeadlockDetected", "deadlock detected"), ("TimeoutError", None)]
+    assert verdict(RULES, "NodeFailed", "node demand failed", causes) == Verdict(
+        "database", "cause: type DeadlockDetected"
+    )
+    assert categorise(RULES, "ValidationError", "x", causes) == "validation"
+
+
+def test_the_reason_names_what_matched() -> None:
+    assert verdict(RULES, None, "Read timed out") == Verdict("timeout", "text 'timed out'")
+    assert verdict(RULES, None, "is NaN").because == r"pattern '\\bnan\\b'"

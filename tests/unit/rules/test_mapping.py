@@ -24,7 +24,24 @@ def test_the_packaged_mapping_names_the_demo_tables() -> None:
         "forecast.users",
         "forecast.run_nodes",
     )
-    assert [rule.name for rule in mapping.errors] == ["timeout", "database", "validation", "calculation"]
+    assert [rule.name for rule in mapping.errors] == [
+        "timeout",
+        "resource",
+        "security",
+        "database",
+        "validation",
+        "calculation",
+        "dependency",
+    ]
+
+
+def test_a_file_without_rules_has_the_packaged_ones_and_an_empty_list_has_none() -> None:
+    assert parse_mapping(GOOD).errors == load_mapping(DEFAULT_MAPPING).errors
+    assert parse_mapping("errors = []\n" + GOOD).errors == ()
+
+
+def test_names_of_ids_in_log_lines() -> None:
+    assert parse_mapping(GOOD + '[logs]\nscenario = ["forecast_id"]\n').logs.scenario == ("forecast_id",)
 
 
 def test_one_column_may_be_written_without_brackets() -> None:
@@ -48,6 +65,12 @@ def test_one_column_may_be_written_without_brackets() -> None:
         (GOOD + "[sauce]\n", "sauce", 4),
         ("[source]\nname = 'x'\n", "source.scenario", None),
         (GOOD + '[errors]\nname = "x"\n', "errors", 4),
+        (
+            GOOD + '[[errors]]\nname = "x"\npatterns = ["a"]\n[[errors]]\npatterns = ["("]\nname = "y"\n',
+            "errors.patterns",
+            8,
+        ),
+        (GOOD + '[logs]\nscenarios = ["x"]\n', "logs.scenarios", 5),
         ("[source.scenario\n", "syntax", 1),
         (GOOD + '[source.other]\ntable = "a.b"\nkey = "i"\n', "source.other", 4),
         (GOOD + '[[source.run]]\ntable = "a.b"\n', "source.run", 4),
