@@ -31,6 +31,12 @@ def across(*shares: int, top: int = 0, height: int = CONTENT_HEIGHT) -> tuple[Bo
     return tuple(boxes)
 
 
+def stacked(box: Box, count: int) -> tuple[Box, ...]:
+    """Boxes of one height, from above."""
+    height = (box.height - GAP * (count - 1)) // count
+    return tuple(Box(box.x, box.y + number * (height + GAP), box.width, height) for number in range(count))
+
+
 def _head(report: Report, page: Page) -> tuple[Visual, ...]:
     x = MARGIN
     back: tuple[Visual, ...] = ()

@@ -15,7 +15,7 @@ class Where:
     """A column of the measured table has one of these values."""
 
     column: str
-    values: tuple[str, ...]
+    values: tuple[str | bool, ...]
 
 
 @dataclass(frozen=True, slots=True)

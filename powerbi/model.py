@@ -12,12 +12,21 @@ Kind = Literal["text", "whole", "decimal", "instant", "date", "flag"]
 Storage = Literal["directQuery", "dual"]
 
 
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which of these values a column has, counted from 1; 0: another."""
+
+    of: str
+    values: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a view. `name` is what people see, `source` the view's own name."""
+    """A column of a view, or the rank of one. `name` is what people see, `source` the view's own name."""
 
     name: str
-    source: str
+    source: str = ""
+    rank: Rank | None = None
     kind: Kind = "text"
     key: bool = False
     hidden: bool = False

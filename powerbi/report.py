@@ -49,6 +49,15 @@ class Sort:
     descending: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Only what has the greatest values of a measure, among what all other filters leave."""
+
+    count: int
+    of: ColumnField
+    by: MeasureField
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visual:
     """`kind` is Power BI's own name. `alt` is what a screen reader says."""
@@ -62,6 +71,7 @@ class Visual:
     sort: Sort | None = None
     only: tuple[tuple[str, Where], ...] = ()
     """Filters of this visual alone: a table, and what holds for a column of it."""
+    top: Top | None = None
     colours: dict[str, str] = field(default_factory=dict)
     """Of values of the series."""
     style: dict[str, Style] = field(default_factory=dict)

@@ -1,0 +1,315 @@
+"""The tables of the model: dimensions, then facts, each over one view of schema `bi`."""
+
+from __future__ import annotations
+
+from powerbi.describe import measures
+from powerbi.describe.columns import decimal, flag, instant, joining, key, text, whole
+from powerbi.model import Column, Rank, Table
+
+_DATE, _LEVEL = "Date", "Severity"
+
+ACTION_LANES = (
+    "run.started",
+    "input.removed",
+    "input.changed",
+    "input.added",
+    "scenario.deleted",
+    "scenario.archived",
+    "scenario.locked",
+    "scenario.approved",
+    "scenario.submitted",
+    "scenario.updated",
+    "scenario.created",
+)
+"""From below: where an action stands in the timeline of a user."""
+
+DATES = Table(
+    name="Date",
+    view="dates",
+    about="The calendar, in UTC.",
+    storage="dual",
+    dates=True,
+    columns=(
+        Column(name="Date", source="date", kind="date", key=True),
+        whole("Year", "year"),
+        whole("Quarter", "quarter"),
+        Column(name="Month", source="month_name", sort_by="Month Number"),
+        Column(name="Month Number", source="month", kind="whole", hidden=True),
+        whole("ISO Week", "iso_week"),
+        Column(name="Weekday", source="weekday_name", sort_by="Weekday Number"),
+        Column(name="Weekday Number", source="iso_weekday", kind="whole", hidden=True),
+    ),
+)
+SCENARIOS = Table(
+    name="Scenario",
+    view="scenarios",
+    about="A forecast scenario.",
+    storage="dual",
+    columns=(
+        key("Scenario Key", "scenario_key"),
+        text("Scenario", "name"),
+        text("Scenario ID", "scenario_id"),
+        text("Owner", "owner_name"),
+        text("Owner Email", "owner_email"),
+        text("Status", "status"),
+    ),
+)
+USERS = Table(
+    name="User",
+    view="users",
+    about="Whoever changed or ran something.",
+    storage="dual",
+    columns=(key("User Key", "user_key"), text("User", "name"), text("User ID", "user_id"), text("Email", "email")),
+)
+SEVERITIES = Table(
+    name="Severity",
+    view="severities",
+    about="How serious a log line is.",
+    storage="dual",
+    columns=(
+        Column(name="Severity", source="level", key=True, sort_by="Rank"),
+        Column(name="Rank", source="severity", kind="whole", hidden=True),
+    ),
+)
+CATEGORIES = Table(
+    name="Category",
+    view="categories",
+    about="What kind of error it is.",
+    storage="dual",
+    columns=(Column(name="Category", source="category", key=True),),
+)
+RUN_KEYS = Table(
+    name="Run Key",
+    view="runs",
+    about="A run by its id alone: what log lines, events and inputs are related to.",
+    columns=(key("Run Key", "run_key"), text("Run ID", "run_id")),
+)
+RUNS = Table(
+    name="Run",
+    view="runs",
+    about="A run of a scenario, as it is known now.",
+    columns=(
+        joining("Run Key", "run_key"),
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining(_DATE, "started_on", "date"),
+        joining("Category", "category", "text"),
+        instant("Started At", "started_at"),
+        instant("Started Hour", "started_hour"),
+        instant("Finished At", "finished_at"),
+        text("Outcome", "outcome"),
+        whole("Duration ms", "duration_ms"),
+        text("Failing Node", "failing_node"),
+        text("Error Type", "error_type"),
+        text("Error", "error_message"),
+        whole("Log Lines", "log_lines"),
+        whole("Log Warnings", "log_warnings"),
+        whole("Log Errors", "log_errors"),
+        text("Correlation ID", "correlation_id"),
+    ),
+    measures=measures.RUNS,
+)
+RUN_INPUTS = Table(
+    name="Run Input",
+    view="run_inputs",
+    about="An input as a run found it at its start.",
+    columns=(
+        joining("Run Key", "run_key"),
+        joining("Scenario Key", "scenario_key"),
+        text("Node", "node"),
+        text("Input", "name"),
+        text("Value", "value"),
+    ),
+)
+COMPARISONS = Table(
+    name="Comparison",
+    view="run_comparisons",
+    about="A run beside the last good run of its scenario before it.",
+    columns=(
+        joining("Run Key", "run_key"),
+        joining("Scenario Key", "scenario_key"),
+        joining(_DATE, "started_on", "date"),
+        joining("Category", "category", "text"),
+        text("Good Run ID", "before_run_id"),
+        text("Outcome", "outcome"),
+        instant("Started At", "started_at"),
+        instant("Before Started At", "before_started_at"),
+        whole("Gap ms", "gap_ms"),
+        whole("Duration ms", "duration_ms"),
+        whole("Before Duration ms", "before_duration_ms"),
+        whole("Duration Delta ms", "duration_delta_ms"),
+        text("Error Type", "error_type"),
+        text("Error", "error_message"),
+        text("Failing Node", "failing_node"),
+        whole("Log Errors", "log_errors"),
+        whole("Before Log Errors", "before_log_errors"),
+        whole("Log Warnings", "log_warnings"),
+        whole("Before Log Warnings", "before_log_warnings"),
+        whole("Input Differences Found", "input_differences"),
+    ),
+    measures=measures.COMPARISONS,
+)
+DIFFERENCES = Table(
+    name="Difference",
+    view="run_input_differences",
+    about="An input that differs between a run and the last good run before it.",
+    columns=(
+        joining("Run Key", "run_key"),
+        joining("Scenario Key", "scenario_key"),
+        text("Kind", "kind"),
+        text("Node", "node"),
+        text("Input", "name"),
+        text("Old Value", "old_value"),
+        text("New Value", "new_value"),
+        text("Difference", "summary"),
+        instant("Changed At", "changed_at"),
+        whole("Ms Before Run", "ms_before_run"),
+    ),
+    measures=measures.DIFFERENCES,
+)
+ACTIONS = Table(
+    name="Action",
+    view="user_actions",
+    about="Something that a user did.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining("Run Key", "run_key"),
+        joining(_DATE, "occurred_on", "date"),
+        whole("Event Seq", "event_seq"),
+        instant("Occurred At", "occurred_at"),
+        text("Action", "action"),
+        Column(name="Lane", kind="whole", hidden=True, rank=Rank("Action", ACTION_LANES)),
+        text("What", "label"),
+        text("Node", "node"),
+        flag("Begins Session", "begins_session"),
+        text("Correlation ID", "correlation_id"),
+    ),
+    measures=measures.ACTIONS,
+)
+INPUT_CHANGES = Table(
+    name="Input Change",
+    view="input_changes",
+    about="An input that a user added, changed or removed.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining(_DATE, "occurred_on", "date"),
+        whole("Event Seq", "event_seq"),
+        instant("Occurred At", "occurred_at"),
+        text("Kind", "kind"),
+        text("Node", "node"),
+        text("Input", "name"),
+        text("Old Value", "old_value"),
+        text("New Value", "new_value"),
+    ),
+    measures=measures.INPUT_CHANGES,
+)
+STATE_CHANGES = Table(
+    name="State Change",
+    view="state_changes",
+    about="A scenario that went from one state to another.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining(_DATE, "occurred_on", "date"),
+        instant("Occurred At", "occurred_at"),
+        text("From State", "from_state"),
+        text("To State", "to_state"),
+        whole("Ms In State Before", "ms_in_state_before"),
+    ),
+    measures=measures.STATES,
+)
+LOGS = Table(
+    name="Log",
+    view="logs",
+    about="A log line.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining("Run Key", "run_key"),
+        joining(_DATE, "occurred_on", "date"),
+        joining("Category", "category", "text"),
+        text(_LEVEL, "level"),
+        whole("Event Seq", "event_seq"),
+        instant("Occurred At", "occurred_at"),
+        text("Service", "service"),
+        text("Node", "node"),
+        text("Message", "message"),
+        text("Error Type", "error_type"),
+        text("Error", "error_message"),
+        text("Stack", "stack"),
+        text("Correlation ID", "correlation_id"),
+        text("Confidence", "confidence"),
+    ),
+    measures=measures.LINES,
+)
+EVENTS = Table(
+    name="Event",
+    view="events",
+    about="Anything that happened: actions, row changes, state changes, log lines, in one order.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining("Run Key", "run_key"),
+        joining(_DATE, "occurred_on", "date"),
+        joining(_LEVEL, "level", "text"),
+        joining("Category", "category", "text"),
+        whole("Event Seq", "event_seq"),
+        instant("Occurred At", "occurred_at"),
+        text("Kind", "kind"),
+        text("Event", "event_type"),
+        text("Summary", "summary"),
+        text("Node", "node"),
+        text("Correlation ID", "correlation_id"),
+    ),
+    measures=measures.EVENTS,
+)
+ERROR_DAYS = Table(
+    name="Error Day",
+    view="errors_by_day",
+    about="Error lines of one day that are alike.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining(_DATE, "day", "date"),
+        joining(_LEVEL, "level", "text"),
+        joining("Category", "category", "text"),
+        text("Error Type", "error_type"),
+        text("Node", "node"),
+        text("Service", "service"),
+        text("Pattern", "pattern"),
+        whole("Lines", "error_lines"),
+        instant("First Seen At", "first_seen_at"),
+        instant("Last Seen At", "last_seen_at"),
+    ),
+    measures=measures.ERRORS,
+)
+FRESHNESS = Table(
+    name="Freshness",
+    view="data_freshness",
+    about="How far everything has landed. One row.",
+    columns=(
+        instant("Changes Landed Through", "changes_through"),
+        instant("Logs Landed Through", "logs_through"),
+        decimal("Changes Behind s", "changes_lag_s"),
+        decimal("Logs Behind s", "logs_lag_s"),
+        whole("Dead Letters", "dead_letters"),
+        whole("Unexplained Gaps", "unexplained_gaps"),
+    ),
+    measures=measures.FRESHNESS,
+)
+
+DIMENSIONS = (DATES, SCENARIOS, USERS, SEVERITIES, CATEGORIES, RUN_KEYS)
+FACTS = (
+    RUNS,
+    RUN_INPUTS,
+    COMPARISONS,
+    DIFFERENCES,
+    ACTIONS,
+    INPUT_CHANGES,
+    STATE_CHANGES,
+    LOGS,
+    EVENTS,
+    ERROR_DAYS,
+    FRESHNESS,
+)

@@ -1,0 +1,1 @@
+"""Files of a Power BI project, as text, from a description."""
