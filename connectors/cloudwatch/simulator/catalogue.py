@@ -1,4 +1,4 @@
-"""CreateLogGroup, CreateLogStream, DescribeLogGroups, DescribeLogStreams."""
+"""Log groups and streams: create, describe, delete, and for how long events are kept."""
 
 from __future__ import annotations
 
@@ -30,6 +30,39 @@ def create_log_stream(account: Account, ledger: Ledger, params: Params, now: int
     group.add_stream(stream, now)
     ledger.name(Named(group.name, now, stream))
     return {}
+
+
+def delete_log_group(account: Account, ledger: Ledger, params: Params, now: int) -> Params:
+    name = params["logGroupName"]
+    account.remove_group(name)
+    ledger.name(Named(name, now, removed=True))
+    return {}
+
+
+def put_retention_policy(account: Account, ledger: Ledger, params: Params, now: int) -> Params:
+    group = account.group(params["logGroupName"])
+    group.retention_days = params["retentionInDays"]
+    ledger.name(Named(group.name, now, retention_days=group.retention_days))
+    return {}
+
+
+def delete_retention_policy(account: Account, ledger: Ledger, params: Params, now: int) -> Params:
+    group = account.group(params["logGroupName"])
+    group.retention_days = None
+    ledger.name(Named(group.name, now, retention_days=0))
+    return {}
+
+
+def recover(account: Account, named: Named) -> None:
+    """Take up what an earlier process noted."""
+    if named.stream is not None:
+        account.group(named.group).add_stream(named.stream, named.created)
+    elif named.removed:
+        account.remove_group(named.group)
+    elif named.retention_days is not None:
+        account.group(named.group).retention_days = named.retention_days or None
+    else:
+        account.add_group(named.group, named.created)
 
 
 def describe_log_groups(account: Account, params: Params, now: int) -> Params:
@@ -75,7 +108,9 @@ def _page(items: Sequence[Item], name: Callable[[Item], str], params: Params, no
 
 def _group(account: Account, group: Group) -> dict[str, Any]:
     arn = account.arn(group.name)
+    kept = {} if group.retention_days is None else {"retentionInDays": group.retention_days}
     return {
+        **kept,
         "logGroupName": group.name,
         "creationTime": group.created,
         "metricFilterCount": 0,

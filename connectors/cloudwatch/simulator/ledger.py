@@ -28,11 +28,14 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A group was created, or a stream in it."""
+    """A group was created, changed or removed, or a stream was created in it."""
 
     group: str
     created: int
     stream: str | None = None
+    removed: bool = False
+    retention_days: int | None = None
+    """0: kept for ever again."""
 
 
 class Ledger:

@@ -23,7 +23,7 @@ class Reader:
 
     def __init__(self, account: Account, profile: Profile, chance: random.Random) -> None:
         self._account = account
-        self._empty_page_share = profile.empty_page_share
+        self._profile = profile
         self._chance = chance
 
     def filter_log_events(self, params: Params, now: int) -> bytes:
@@ -33,14 +33,19 @@ class Reader:
             raise invalid("The simulator reads from the head only: startFromHead=false is not supported.")
         wanted = _Wanted(params, now)
         question = _question(group, params)
-        first, end = _range(group, params.get("startTime", 0), params.get("endTime", _LATEST) + 1)
+        start = max(params.get("startTime", 0), group.kept_since(now))
+        first, end = _range(group, start, params.get("endTime", _LATEST) + 1)
         page_number = 0
         if "nextToken" in params:
             token = tokens.read(params["nextToken"], question, now)
+            if self._happens(self._profile.lost_token_share):
+                raise invalid("The specified nextToken is invalid.")
+            if self._happens(self._profile.repeated_token_share):
+                return _filtered([], params["nextToken"])
             first, page_number = max(first, group.place_of(int(token.position))), token.page + 1
         taken: list[Event] = []
         stopped_at = first
-        if first == end or self._chance.random() >= self._empty_page_share:
+        if first == end or not self._happens(self._profile.empty_page_share):
             taken, stopped_at = _take(group, first, end, params.get("limit", MAX_PAGE_EVENTS), wanted)
         token_text = None
         if stopped_at < end:
@@ -48,11 +53,15 @@ class Reader:
             token_text = tokens.write(tokens.Token(position, question, now, page_number))
         return _filtered(taken, token_text)
 
+    def _happens(self, share: float) -> bool:
+        return share > 0 and self._chance.random() < share
+
     def get_log_events(self, params: Params, now: int) -> Params:
         """Pages of one stream, forward or backward; the same token again means that nothing follows."""
         group = self._account.group(params.get("logGroupName"), params.get("logGroupIdentifier"))
         stream = group.stream(params["logStreamName"]).name
-        first, end = _range(group, params.get("startTime", 0), params.get("endTime", _LATEST))
+        start = max(params.get("startTime", 0), group.kept_since(now))
+        first, end = _range(group, start, params.get("endTime", _LATEST))
         events = [e for e in group.events(first, end) if e.stream == stream and e.visible_at <= now]
         return _page_of_stream(events, params)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
 import orjson
 
 from connectors.cloudwatch.simulator import catalogue, constraints
+from connectors.cloudwatch.simulator.disturbance import Disturbance
 from connectors.cloudwatch.simulator.faults import ServiceFault
 from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import CALM, Profile
 from connectors.cloudwatch.simulator.reading import Reader
 from connectors.cloudwatch.simulator.store import Account
+from connectors.cloudwatch.simulator.subscriptions import Deliver, Subscriptions, nowhere
 from connectors.cloudwatch.simulator.throttle import TokenBucket
 from connectors.cloudwatch.simulator.writing import Writer
 
@@ -28,7 +30,7 @@ _WRITES = frozenset({"CreateLogGroup", "CreateLogStream", "PutLogEvents"})
 
 
 class Simulator:
-    """CloudWatch Logs of one account and region, recovered from its ledger."""
+    """CloudWatch Logs of one account and region, recovered from its ledger. Calls about `denied` groups are refused."""
 
     def __init__(
         self,
@@ -39,20 +41,32 @@ class Simulator:
         seed: int = 1,
         account_id: str = "000000000000",
         region: str = "eu-west-1",
+        denied: Collection[str] = (),
+        deliver: Deliver = nowhere,
     ) -> None:
         self.profile = profile
         self.account = Account(account_id, region)
         self._ledger = ledger
         self._clock = clock
         self._buckets: dict[tuple[str, bool], TokenBucket] = {}
-        writer = Writer(self.account, ledger, profile, seed)
+        self._denied = frozenset(denied)
+        chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        subscriptions = Subscriptions(self.account, profile, deliver, chance)
+        writer = Writer(self.account, ledger, profile, seed, subscriptions.accepted)
         writer.recover()
-        reader = Reader(self.account, profile, random.Random(seed))  # noqa: S311 - repeatable, not secret
+        reader = Reader(self.account, profile, chance)
+        self.disturbance = Disturbance(profile, chance)
         self._operations: dict[str, Operation] = {
             "CreateLogGroup": partial(catalogue.create_log_group, self.account, ledger),
             "CreateLogStream": partial(catalogue.create_log_stream, self.account, ledger),
             "DescribeLogGroups": partial(catalogue.describe_log_groups, self.account),
             "DescribeLogStreams": partial(catalogue.describe_log_streams, self.account),
+            "DeleteLogGroup": partial(catalogue.delete_log_group, self.account, ledger),
+            "PutRetentionPolicy": partial(catalogue.put_retention_policy, self.account, ledger),
+            "DeleteRetentionPolicy": partial(catalogue.delete_retention_policy, self.account, ledger),
+            "PutSubscriptionFilter": subscriptions.put,
+            "DescribeSubscriptionFilters": subscriptions.describe,
+            "DeleteSubscriptionFilter": subscriptions.delete,
             "PutLogEvents": writer.put_log_events,
             "FilterLogEvents": reader.filter_log_events,
             "GetLogEvents": reader.get_log_events,
@@ -69,6 +83,8 @@ class Simulator:
             raise ServiceFault("ThrottlingException", "Rate exceeded")
         params = _params(body)
         constraints.check(name, params)
+        if params.get("logGroupName") in self._denied:
+            raise ServiceFault("AccessDeniedException", "User is not authorized to perform: logs:" + name)
         answer = operation(params, now)
         return answer if isinstance(answer, bytes) else orjson.dumps(answer)
 

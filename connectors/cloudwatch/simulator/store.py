@@ -18,6 +18,8 @@ _encode = msgspec.json.Encoder().encode
 EVENT_OVERHEAD_BYTES = 26
 """What AWS counts for an event beside its message."""
 
+DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -64,11 +66,21 @@ class Stream:
         self.last_ingestion = max(event.ingestion, self.last_ingestion or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    name: str
+    pattern: str
+    destination: str
+    created: int
+
+
 @dataclass(slots=True)
 class Group:
     name: str
     created: int
     streams: dict[str, Stream] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    retention_days: int | None = None
     stored_bytes: int = 0
     _ids: list[int] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
@@ -93,6 +105,10 @@ class Group:
             self._events.insert(place, event)
             self.streams[event.stream].note(event)
             self.stored_bytes += event.size
+
+    def kept_since(self, now: int) -> int:
+        """The time before which retention has taken the events, in epoch milliseconds."""
+        return 0 if self.retention_days is None else now - self.retention_days * DAY_MS
 
     def place_of(self, event_id: int) -> int:
         """Index of the first event whose id is not smaller."""
@@ -120,6 +136,10 @@ class Account:
         if name in self.groups:
             raise already_exists("log group")
         self.groups[name] = Group(name, now)
+
+    def remove_group(self, name: str) -> None:
+        self.group(name)
+        del self.groups[name]
 
     def group(self, name: str | None, identifier: str | None = None) -> Group:
         """By name, or by name or ARN in `identifier`; exactly one of the two. Raises ServiceFault."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from connectors.cloudwatch import event_ids
+from connectors.cloudwatch.simulator import catalogue
 from connectors.cloudwatch.simulator.constraints import Params
 from connectors.cloudwatch.simulator.faults import invalid
 from connectors.cloudwatch.simulator.ledger import Accepted, Ledger
 from connectors.cloudwatch.simulator.profile import Profile
-from connectors.cloudwatch.simulator.store import EVENT_OVERHEAD_BYTES, Account, make_event
+from connectors.cloudwatch.simulator.store import EVENT_OVERHEAD_BYTES, Account, Event, make_event
 
 MAX_BATCH_BYTES = 1_048_576
 MAX_EVENT_BYTES = 1_048_576
@@ -20,26 +22,35 @@ TOO_NEW_MS = 2 * 3600 * 1000
 
 
 class Writer:
-    """Accepts batches. An event's visibility lag follows from the seed and its id, so a restart repeats it."""
+    """Accepts batches. An event's visibility lag follows from the seed and its id, so a restart repeats it. `accepted`
+    is told group, stream and events of each batch."""
 
-    def __init__(self, account: Account, ledger: Ledger, profile: Profile, seed: int) -> None:
+    def __init__(
+        self,
+        account: Account,
+        ledger: Ledger,
+        profile: Profile,
+        seed: int,
+        accepted: Callable[[str, str, list[Event]], None],
+    ) -> None:
         self._account = account
         self._ledger = ledger
         self._lag_ms = profile.visibility_lag_ms
+        self._late = profile.late
+        self._accepted = accepted
         self._seed = seed
         self._next_batch = 1
 
     def recover(self) -> None:
         """Take up what an earlier process accepted."""
         for named in self._ledger.names():
-            if named.stream is None:
-                self._account.add_group(named.group, named.created)
-            else:
-                self._account.group(named.group).add_stream(named.stream, named.created)
+            catalogue.recover(self._account, named)
         for line in self._ledger.lines():
             event_id = int(line.event_id)
             self._next_batch = max(self._next_batch, event_ids.parts(event_id).batch + 1)
-            self._serve(line.group, line.stream, [(event_id, line.message)])
+            group = self._account.groups.get(line.group)
+            if group is not None and group.created <= line.ingestion:
+                self._serve(line.group, line.stream, [(event_id, line.message)])
 
     def put_log_events(self, params: Params, now: int) -> Params:
         group = self._account.group(params["logGroupName"])
@@ -66,20 +77,28 @@ class Writer:
                 for event_id, event in identified
             ]
         )
-        self._serve(group, stream, [(event_id, event["message"]) for event_id, event in identified])
+        served = self._serve(group, stream, [(event_id, event["message"]) for event_id, event in identified])
+        self._accepted(group, stream, served)
 
-    def _serve(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
-        self._account.group(group).add(
-            [
-                make_event(event_id, stream, message, _size(message), self._visible_at(event_id))
-                for event_id, message in lines
-            ]
-        )
+    def _serve(self, group: str, stream: str, lines: list[tuple[int, str]]) -> list[Event]:
+        events = [
+            make_event(event_id, stream, message, _size(message), self._visible_at(event_id))
+            for event_id, message in lines
+        ]
+        self._account.group(group).add(events)
+        return events
 
     def _visible_at(self, event_id: int) -> int:
-        least, most = self._lag_ms
         chance = zlib.crc32(event_id.to_bytes(24, "big"), self._seed & 0xFFFFFFFF)
+        least, most = self._lag_of(zlib.crc32(chance.to_bytes(4, "big")) / (1 << 32))
         return event_ids.parts(event_id).ingestion + least + chance % (most - least + 1)
+
+    def _lag_of(self, place: float) -> tuple[int, int]:
+        for late in self._late:
+            if place < late.share:
+                return late.least_ms, late.most_ms
+            place -= late.share
+        return self._lag_ms
 
 
 def _size(message: str) -> int:

@@ -249,7 +249,7 @@ def test_groups_and_streams_are_described_by_page(bench: Bench) -> None:
         ("CreateLogGroup", {}, "InvalidParameterException"),
         ("CreateLogGroup", {"logGroupName": "a b"}, "InvalidParameterException"),
         ("FilterLogEvents", {"logGroupName": "/g", "limit": "5"}, "SerializationException"),
-        ("DeleteLogGroup", {"logGroupName": "/g"}, "UnknownOperationException"),
+        ("PutMetricFilter", {"logGroupName": "/g"}, "UnknownOperationException"),
     ],
 )
 def test_errors_are_those_of_the_service(bench: Bench, operation: str, params: dict[str, Any], code: str) -> None:
