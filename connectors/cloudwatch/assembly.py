@@ -24,6 +24,7 @@ from connectors.cloudwatch.places import Place, connect, places
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
 from connectors.cloudwatch.recovery import Recovery
+from connectors.cloudwatch.parse.configured import names_of
 from connectors.cloudwatch.redact.configured import redactor_of
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 from connectors.cloudwatch.transcript import Transcript
@@ -38,6 +39,7 @@ class Assembly:
         self._meter = meter
         self._stopping = stopping
         self._redactor = redactor_of(settings.redaction)
+        self._names = names_of(settings.mapping.logs)
         self.clock = ScaledClock(settings.cloudwatch.clock_speed, settings.cloudwatch.clock_origin_ms)
         self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
         cold_ms = int(settings.forwarder.cold_interval_s * 1000)
@@ -65,7 +67,7 @@ class Assembly:
         return GroupFinder(cloudwatch, place.groups, place.account, place.region, self.home)
 
     def writer(self, target: Target, outbox: Outbox, clock: Callable[[], int], via: Via = "pull") -> GroupWriter:
-        transcript = Transcript(target.origin, self._redactor)
+        transcript = Transcript(target.origin, self._redactor, self._names)
         return GroupWriter(
             target.origin, transcript, outbox, topic=self._topics.logs, clock=clock, meter=self._meter, via=via
         )

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from connectors.cloudwatch import lines
+from connectors.cloudwatch.continuations import Continuations, inherit
 from connectors.cloudwatch.correlate import Requests
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
 from connectors.cloudwatch.parse.recognise import parse
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
@@ -20,19 +22,23 @@ class Record(NamedTuple):
 
 
 class Transcript:
-    """Remembers which request has which correlation id, and nothing else. No line is refused: what cannot be read is
-    sent as text."""
+    """Remembers which request has which correlation id and which stack is not finished, and nothing else. No line is
+    refused: what cannot be read is sent as text. `names` are those of ids in JSON."""
 
-    def __init__(self, origin: Origin, redactor: Redactor = DEFAULT) -> None:
+    def __init__(self, origin: Origin, redactor: Redactor = DEFAULT, names: FieldNames = KNOWN_NAMES) -> None:
         self._origin = origin
         self._redactor = redactor
+        self._names = names
         self._requests = Requests()
+        self._continuations = Continuations()
 
     def read(self, events: Sequence[Event]) -> list[Parsed]:
         """What a page of events says, in their order (that of time). A page that was delivered already may be read again:
         it teaches which request has which correlation id."""
-        parsed = [parse(event.message) for event in events]
+        parsed = [parse(event.message, self._names) for event in events]
+        continued = self._continuations.join(events, parsed)
         self._requests.correlate((event.stream, event.timestamp, p) for event, p in zip(events, parsed, strict=True))
+        inherit(continued)
         return parsed
 
     def record(self, event: Event, parsed: Parsed, now: int, via: Via = "pull") -> Record:

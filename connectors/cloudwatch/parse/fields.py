@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ class FieldNames:
     """`more` are an application's own names, role → names; they go before the known ones."""
 
     def __init__(self, more: Mapping[str, Iterable[str]] | None = None) -> None:
-        added = more or {}
+        added = {role: tuple(names) for role, names in (more or {}).items() if names}
         self._role_of = {
             name: (role, rank)
             for role, known in _NAMES.items()
@@ -62,7 +63,9 @@ class FieldNames:
         """Field name → role and rank; the smallest rank wins."""
         self._role_of |= {**dict.fromkeys(_TIMES, (_IGNORED, 0)), **dict.fromkeys(ERROR_FIELDS, (_ERROR, 0))}
         self._names = self._role_of.keys()
-        self.added = {name: role for role, names in added.items() for name in names}
+        self._added = {name: role for role, names in added.items() for name in names}
+        alternatives = "|".join(re.escape(name) for name in self._added)
+        self._mention = re.compile(rf"""(?<!\w)({alternatives})["']?\s*[=:]\s*["']?([\w.:/-]+)""") if added else None
 
     def take(self, document: dict[str, Any]) -> tuple[dict[str, str], bool]:
         """Move ids and times out of a document. The ids by role, and whether fields are left that tell of an error."""
@@ -101,6 +104,15 @@ class FieldNames:
                 if isinstance(inner := document.get(name), dict):
                     self.fill(inner, parsed)
         return parsed, tells_error
+
+    def take_mentions(self, parsed: Parsed) -> None:
+        """Ids that the message names by an application's own names, for roles that are still empty."""
+        for found in self._mention.finditer(parsed.message) if self._mention else ():
+            role, value = self._added[found[1]], identifier(found[2].rstrip(".:-/"))
+            if value is not None and getattr(parsed, role) is None:
+                setattr(parsed, role, trace_of(value) if role == "trace_id" else value)
+                if role == "correlation_id":
+                    parsed.correlation_source = "pattern"
 
     def fill(self, document: Mapping[str, Any], parsed: Parsed) -> None:
         """Ids of an inner document, which keeps them, for roles that are still empty."""

@@ -28,6 +28,9 @@ _TYPE = re.compile(
 )
 
 
+_LAST_LINE = re.compile(r"([A-Za-z_][\w.]*)(?:: (.*))?\Z", re.DOTALL)
+
+
 class Told(NamedTuple):
     """What a stack says of an error."""
 
@@ -56,6 +59,17 @@ def has_stack(text: str) -> bool:
     return "\n" in text and (
         TRACEBACK in text or ((" at " in text or "\tat " in text) and bool(_OTHER_FRAME.search(text)))
     )
+
+
+def names_error(line: str) -> bool:
+    """Whether a line begins as the head of a stack does, with an error's class name."""
+    return _told_by_line(line).type is not None
+
+
+def ends_traceback(line: str) -> Told | None:
+    """Type and message, of a line that may stand below the frames of a traceback: any class can be raised."""
+    found = _LAST_LINE.match(line)
+    return Told(found[1], found[2]) if found else None
 
 
 def without_stack(text: str) -> str:
