@@ -20,11 +20,11 @@ from connectors.cloudwatch.lease import Leadership, Lease
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.metrics import Meter
 from connectors.cloudwatch.pace import Limits, Pace
+from connectors.cloudwatch.parse.configured import names_of
 from connectors.cloudwatch.places import Place, connect, places
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
 from connectors.cloudwatch.recovery import Recovery
-from connectors.cloudwatch.parse.configured import names_of
 from connectors.cloudwatch.redact.configured import redactor_of
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 from connectors.cloudwatch.transcript import Transcript
