@@ -20,6 +20,9 @@ LIVE_MS = 5_000
 """Where the hot tier was last read longer ago than this, and than three of its intervals, what it finds says nothing of
 how late lines are."""
 
+IDLE_WARM = 12
+"""An idle group is read by the warm tier once in so many polls."""
+
 NAMES = ("hot", "warm", "cold")
 _MEMORY = 0.8
 """Share of the old value in the smoothed time of a hot reading."""
@@ -79,15 +82,17 @@ class Pace:
         """What the tiers are from now on."""
         if not self._tune:
             return self.least
-        idle = self._idle_ms and self._last_line is not None and now - self._last_line >= self.IDLE_AFTER_MS
-        if self._lag.count < ENOUGH:
-            hot, *wide = self.least
-            return (Tier(hot.back_ms, max(hot.every_ms, self._idle_ms if idle else 0)), *wide)
-        return self._tuned(self._idle_ms if idle else 0)
+        tiers = self.least if self._lag.count < ENOUGH else self._tuned()
+        idle = self._last_line is not None and now - self._last_line >= self.IDLE_AFTER_MS
+        return self._rested(tiers) if idle and self._idle_ms else tiers
 
-    def _tuned(self, idle_ms: int) -> tuple[Tier, ...]:
+    def _rested(self, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        everies = (self._idle_ms, IDLE_WARM * self._idle_ms, 0)
+        return tuple(Tier(tier.back_ms, max(tier.every_ms, every)) for tier, every in zip(tiers, everies, strict=True))
+
+    def _tuned(self) -> tuple[Tier, ...]:
         backs = [reach(self._lag) for reach in _REACH]
-        poll_ms = max(self._lag.quantile_ms(0.5) // POLL_SHARE, int(self._reading_ms * POLL_SHARE), idle_ms)
+        poll_ms = max(self._lag.quantile_ms(0.5) // POLL_SHARE, int(self._reading_ms * POLL_SHARE))
         everies = [poll_ms, backs[1] // 2, 0]
         return tuple(
             Tier(

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
+from kit.forwarding import Programs, logs_client
 from kit.waiting import until
 
-from clearsight.logline import ForwarderState
 from clearsight.topics import TopicNames
-from connectors.cloudwatch.state import read_states
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 
 pytestmark = pytest.mark.integration
@@ -34,94 +26,18 @@ AWAY = "; nothing is lost"
 BACK = "works again"
 
 
-@dataclass
-class Programs:
-    """The simulator and the forwarder of one test, with what they share."""
-
-    home: Path
-    servers: str
-    names: TopicNames
-    port: int
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("CLEARSIGHT_")}
-        own |= {
-            "CLEARSIGHT_HOME": str(self.home),
-            "CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS": self.servers,
-            "CLEARSIGHT_KAFKA__TOPIC_PREFIX": self.names.prefix,
-            "CLEARSIGHT_CLOUDWATCH__ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
-            "CLEARSIGHT_CLOUDWATCH__GROUPS": json.dumps(GROUPS),
-            "CLEARSIGHT_READY_FILE": str(self.ready_file),
-            **environment,
-        }
-        with (self.home / "log").open("ab") as log:
-            program = subprocess.Popen(
-                [sys.executable, "-m", "clearsight", *arguments], env=own, stdout=log, stderr=log
-            )
-        self.running.append(program)
-        return program
-
-    @property
-    def ready_file(self) -> Path:
-        return self.home / "ready"
-
-    @property
-    def log(self) -> str:
-        return (self.home / "log").read_text()
-
-    def simulator(self) -> subprocess.Popen[bytes]:
-        program = self.start("simulator", "--port", str(self.port))
-        until(lambda: self.health() is not None, "the simulator answers")
-        return program
-
-    def forwarder(self, **environment: str) -> subprocess.Popen[bytes]:
-        self.ready_file.unlink(missing_ok=True)
-        return self.start("forward", "run", **environment)
-
-    def health(self) -> Any:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_health", timeout=2) as answer:
-                return json.load(answer)
-        except OSError:
-            return None
-
-    def ledger(self) -> list[str]:
-        lines = (self.home / "cloudwatch" / "ledger.jsonl").read_text().splitlines()
-        return sorted(json.loads(line)["event_id"] for line in lines)
-
-    def published(self) -> list[str]:
-        """Event ids in the topic, with any that is there twice."""
-        reader = KafkaTopicReader(self.servers)
-        records = reader.read(self.names.logs, {}, reader.end_offsets(self.names.logs))
-        return sorted(json.loads(record.value or b"")["event_id"] for record in records)
-
-    def states(self) -> dict[str, ForwarderState]:
-        return read_states(KafkaTopicReader(self.servers), self.names.forwarder_state, set(GROUPS))
-
-
 @pytest.fixture
 def programs(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) -> Iterator[Programs]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    programs = Programs(tmp_path, bootstrap_servers, topic_names, port)
+    programs = Programs(tmp_path, bootstrap_servers, topic_names, GROUPS)
     yield programs
-    for program in programs.running:
-        program.kill()
-        program.wait()
+    programs.close()
 
 
 class Writer:
     """An application that logs in batches, some of them late."""
 
     def __init__(self, port: int, seed: int) -> None:
-        self._logs: Any = boto3.client(
-            "logs",
-            region_name="eu-west-1",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-        )
+        self._logs = logs_client(port)
         self._chance = random.Random(seed)
         self.written = 0
 

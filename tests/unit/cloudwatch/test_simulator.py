@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +15,10 @@ import pytest
 
 from clearsight.errors import ConfigurationError, StackError
 from connectors.cloudwatch import event_ids
+from connectors.cloudwatch.simulator.disturbance import Disturbance
 from connectors.cloudwatch.simulator.faults import ServiceFault
 from connectors.cloudwatch.simulator.ledger import Ledger
-from connectors.cloudwatch.simulator.profile import CALM, Profile, profile_named
+from connectors.cloudwatch.simulator.profile import CALM, Late, Profile, profile_named
 from connectors.cloudwatch.simulator.service import TARGET_PREFIX, Simulator
 
 pytestmark = pytest.mark.unit
@@ -278,3 +282,132 @@ def test_an_unknown_profile_lists_the_known_ones() -> None:
     with pytest.raises(ConfigurationError) as caught:
         profile_named("stormy")
     assert "calm" in caught.value.mend
+
+
+def pages_of(bench: Bench) -> tuple[list[str], int]:
+    """All ids by pages of ten as a careful client reads them, and how many pages gave the same token again."""
+    found: list[str] = []
+    repeated, token = 0, {}
+    while True:
+        answer = bench.call("FilterLogEvents", logGroupName="/g", limit=10, **token)
+        found += [event["eventId"] for event in answer["events"]]
+        if "nextToken" not in answer:
+            return found, repeated
+        repeated += answer["nextToken"] == token.get("nextToken")
+        token = {"nextToken": answer["nextToken"]}
+
+
+def test_some_tokens_come_again_and_lose_nothing(tmp_path: Path) -> None:
+    bench = make(tmp_path / "ledger.jsonl", replace(AT_ONCE, repeated_token_share=0.3))
+    bench.put(*[(NOW + n, f"line {n}") for n in range(300)])
+    found, repeated = pages_of(bench)
+    assert len(found) == len(set(found)) == 300
+    assert repeated > 0
+
+
+def test_some_tokens_are_refused_as_if_they_had_expired(tmp_path: Path) -> None:
+    bench = make(tmp_path / "ledger.jsonl", replace(AT_ONCE, lost_token_share=1.0))
+    bench.put((NOW, "a"), (NOW, "b"))
+    token = bench.call("FilterLogEvents", logGroupName="/g", limit=1)["nextToken"]
+    with pytest.raises(ServiceFault, match="nextToken is invalid"):
+        bench.call("FilterLogEvents", logGroupName="/g", limit=1, nextToken=token)
+
+
+def test_a_share_of_the_lines_is_late(tmp_path: Path) -> None:
+    bench = make(tmp_path / "ledger.jsonl", replace(AT_ONCE, late=(Late(0.25, 10_000, 20_000),)))
+    bench.put(*[(NOW, f"line {n}") for n in range(400)])
+    assert 250 < len(bench.messages()) < 350
+    bench.now += 20_000
+    assert len(bench.messages()) == 400
+
+
+def test_retention_takes_old_lines_and_outlives_a_restart(bench: Bench) -> None:
+    bench.put((NOW - 2 * DAY_MS, "old"))
+    bench.put((NOW, "new"))
+    bench.call("PutRetentionPolicy", logGroupName="/g", retentionInDays=1)
+    assert bench.messages() == ["new"]
+    bench.ledger.close()
+    bench.start()
+    assert bench.messages() == ["new"]
+    assert bench.call("DescribeLogGroups")["logGroups"][0]["retentionInDays"] == 1
+    bench.call("DeleteRetentionPolicy", logGroupName="/g")
+    assert bench.messages() == ["old", "new"]
+
+
+def test_a_group_that_is_deleted_is_gone_with_its_lines(bench: Bench) -> None:
+    bench.put((NOW, "old"))
+    bench.call("DeleteLogGroup", logGroupName="/g")
+    with pytest.raises(ServiceFault) as caught:
+        bench.messages()
+    assert caught.value.code == "ResourceNotFoundException"
+    bench.now += 1
+    bench.call("CreateLogGroup", logGroupName="/g")
+    bench.ledger.close()
+    bench.start()
+    assert bench.messages() == []
+
+
+def test_a_denied_group_is_refused_and_no_other(tmp_path: Path) -> None:
+    simulator = Simulator(Ledger(tmp_path / "ledger.jsonl"), lambda: NOW, profile=AT_ONCE, denied=("/secret",))
+    simulator.have_groups(["/secret", "/open"])
+    asked = {name: orjson.dumps({"logGroupName": name}) for name in ("/secret", "/open")}
+    with pytest.raises(ServiceFault) as caught:
+        simulator.call(TARGET_PREFIX + "FilterLogEvents", asked["/secret"])
+    assert caught.value.code == "AccessDeniedException"
+    assert simulator.call(TARGET_PREFIX + "FilterLogEvents", asked["/open"])
+
+
+def test_disturbances_come_in_their_shares_and_spare_writes() -> None:
+    profile = replace(CALM, throttled_share=0.1, unavailable_share=0.1, reset_share=0.1, slow_share=0.1)
+    disturbance = Disturbance(profile, random.Random(1))
+    kinds = Counter(disturbance.of("FilterLogEvents") for _ in range(4000))
+    assert all(300 < kinds[kind] < 500 for kind in ("throttled", "unavailable", "reset", "slow"))
+    assert {disturbance.of("PutLogEvents") for _ in range(100)} == {None}
+
+
+FIREHOSE = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/logs"
+
+
+def test_a_subscription_delivers_what_its_filter_matches(tmp_path: Path) -> None:
+    delivered: list[tuple[str, dict[str, Any]]] = []
+
+    def deliver(destination: str, payload: bytes) -> None:
+        delivered.append((destination, orjson.loads(gzip.decompress(payload))))
+
+    bench = Bench(tmp_path / "ledger.jsonl", AT_ONCE)
+    bench.simulator = Simulator(bench.ledger, lambda: NOW, profile=AT_ONCE, deliver=deliver)
+    bench.call("CreateLogGroup", logGroupName="/g")
+    bench.call("CreateLogStream", logGroupName="/g", logStreamName="s")
+    wanted = {"logGroupName": "/g", "filterName": "f", "filterPattern": "ERROR", "destinationArn": FIREHOSE}
+    bench.call("PutSubscriptionFilter", **wanted)
+    bench.put((NOW, "INFO fine"), (NOW, "ERROR broken"))
+    control, data = (payload for _, payload in delivered)
+    assert control["messageType"] == "CONTROL_MESSAGE"
+    assert (data["messageType"], data["owner"], data["logGroup"], data["logStream"]) == (
+        "DATA_MESSAGE",
+        "000000000000",
+        "/g",
+        "s",
+    )
+    [read] = bench.call("FilterLogEvents", logGroupName="/g", filterPattern="ERROR")["events"]
+    assert data["logEvents"] == [{"id": read["eventId"], "timestamp": NOW, "message": "ERROR broken"}]
+    assert {destination for destination, _ in delivered} == {FIREHOSE}
+    [described] = bench.call("DescribeSubscriptionFilters", logGroupName="/g")["subscriptionFilters"]
+    assert described["filterPattern"] == "ERROR"
+    bench.call("DeleteSubscriptionFilter", logGroupName="/g", filterName="f")
+    bench.put((NOW, "ERROR again"))
+    assert len(delivered) == 2
+
+
+def test_a_group_has_two_subscriptions_at_most(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl", AT_ONCE)
+    bench.simulator = Simulator(bench.ledger, lambda: NOW, profile=AT_ONCE, deliver=lambda *_: None)
+    bench.call("CreateLogGroup", logGroupName="/g")
+    filters = [
+        {"logGroupName": "/g", "filterName": f"f{n}", "filterPattern": "", "destinationArn": FIREHOSE} for n in range(3)
+    ]
+    for wanted in (*filters[:2], filters[0]):
+        bench.call("PutSubscriptionFilter", **wanted)
+    with pytest.raises(ServiceFault) as caught:
+        bench.call("PutSubscriptionFilter", **filters[2])
+    assert caught.value.code == "LimitExceededException"
