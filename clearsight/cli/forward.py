@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import forward_run
+from clearsight.cli import forward_explain, forward_run
 
 
 def register(app: typer.Typer) -> None:
@@ -17,5 +17,8 @@ def register(app: typer.Typer) -> None:
         if context.invoked_subcommand is None:
             forward_run.run()
 
-    for command in (forward_run,):
+    for command in (
+        forward_run,
+        forward_explain,
+    ):
         command.register(forward)
