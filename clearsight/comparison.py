@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Literal
 
 from clearsight.anomaly import same
@@ -39,35 +40,60 @@ class Difference:
     new: Any
 
 
-def pinned(inputs_at_start: Mapping[str, Mapping[str, Any]]) -> list[PinnedInput]:
-    """The stored snapshot {row_key: {"node", "name", "value", "event_id"}}, by node and name."""
-    inputs = [
-        PinnedInput(
-            row_key=row_key,
-            node=entry.get("node"),
-            name=entry.get("name"),
-            value=entry.get("value"),
-            event_id=entry.get("event_id"),
-        )
+def pins(inputs_at_start: Mapping[str, Mapping[str, Any]]) -> list[PinnedInput]:
+    """Of the stored snapshot {row_key: {"node", "name", "value", "event_id"}}, in no order."""
+    return [
+        PinnedInput(row_key, entry.get("node"), entry.get("name"), entry.get("value"), entry.get("event_id"))
         for row_key, entry in inputs_at_start.items()
     ]
-    return sorted(inputs, key=lambda each: (*each.slot, each.row_key))
 
 
-def differences(before: list[PinnedInput], after: list[PinnedInput]) -> list[Difference]:
+def pinned(inputs_at_start: Mapping[str, Mapping[str, Any]]) -> list[PinnedInput]:
+    """The same, by node and name."""
+    return sorted(pins(inputs_at_start), key=lambda each: (*each.slot, each.row_key))
+
+
+def differences(before: Iterable[PinnedInput], after: Iterable[PinnedInput]) -> list[Difference]:
     """What differs, by node and name. Inputs with equal values are left out."""
-    old = {each.slot: each for each in before}
-    new = {each.slot: each for each in after}
-    found = []
-    for slot in sorted(old.keys() | new.keys()):
-        was, now = old.get(slot), new.get(slot)
-        if was is None and now is not None:
-            found.append(Difference("added", now.node, now.name, now.row_key, None, now.value))
-        elif now is None and was is not None:
-            found.append(Difference("removed", was.node, was.name, was.row_key, was.value, None))
-        elif was is not None and now is not None and not same(was.value, now.value):
-            found.append(Difference("changed", now.node, now.name, now.row_key, was.value, now.value))
+    old, new = _by_slot(before), _by_slot(after)
+    found = [
+        difference
+        for slot in old.keys() | new.keys()
+        for was, now in _pairs(old.get(slot, []), new.get(slot, []))
+        if (difference := _difference(was, now)) is not None
+    ]
+    return sorted(found, key=lambda each: (each.node or "", each.name or each.row_key, each.row_key))
+
+
+def _by_slot(inputs: Iterable[PinnedInput]) -> dict[tuple[str, str], list[PinnedInput]]:
+    found: dict[tuple[str, str], list[PinnedInput]] = {}
+    for each in inputs:
+        found.setdefault(each.slot, []).append(each)
     return found
+
+
+def _pairs(
+    before: list[PinnedInput], after: list[PinnedInput]
+) -> Iterator[tuple[PinnedInput | None, PinnedInput | None]]:
+    """Of one node and name: the same row with itself; what remains, removed and added again, in the order of row keys."""
+    if len(before) <= 1 and len(after) <= 1:
+        yield (before[0] if before else None, after[0] if after else None)
+        return
+    old, new = ({each.row_key: each for each in inputs} for inputs in (before, after))
+    yield from ((old[key], new[key]) for key in old.keys() & new.keys())
+    yield from zip_longest(
+        (old[key] for key in sorted(old.keys() - new.keys())), (new[key] for key in sorted(new.keys() - old.keys()))
+    )
+
+
+def _difference(was: PinnedInput | None, now: PinnedInput | None) -> Difference | None:
+    if was is not None and now is not None:
+        if same(was.value, now.value):
+            return None
+        return Difference("changed", now.node, now.name, now.row_key, was.value, now.value)
+    if now is not None:
+        return Difference("added", now.node, now.name, now.row_key, None, now.value)
+    return None if was is None else Difference("removed", was.node, was.name, was.row_key, was.value, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, func, literal, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ARRAY, ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.queries.events import commit_order, position
@@ -53,15 +52,6 @@ async def value_changes(
     return [change for row in rows for change in _changes(row, table)]
 
 
-async def changes_of_ids(connection: AsyncConnection, table: InputTable, ids: Sequence[str]) -> list[ValueChange]:
-    """These changes of inputs."""
-    if not ids:
-        return []
-    return [
-        change for row in await connection.execute(_values().where(*of_ids(ids))) for change in _changes(row, table)
-    ]
-
-
 def of_ids(ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
     """Row changes with these ids. An id begins with its event's time: only the months of those are looked at."""
     times = [id_time_us(each) for each in ids]
@@ -70,33 +60,6 @@ def of_ids(ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
         _CHANGE.occurred_at >= from_us(clamp_us(min(times))),
         _CHANGE.occurred_at < from_us(clamp_us(max(times)) + 1000),
     )
-
-
-async def removals(
-    connection: AsyncConnection,
-    table: InputTable,
-    scenario_key: int,
-    row_keys: Sequence[str],
-    after: Order | None,
-    until: Order | None,
-) -> list[ValueChange]:
-    """The last removal of each of these inputs between two commit positions."""
-    statement = (
-        _values()
-        .ext(distinct_on(_CHANGE.row_key))
-        .where(
-            _CHANGE.scenario_key == scenario_key,
-            _CHANGE.part == "input",
-            _CHANGE.op == "d",
-            _CHANGE.row_key == func.any(literal(list(row_keys), ARRAY(Text))),
-        )
-        .order_by(_CHANGE.row_key, *(column.desc() for column in commit_order()))
-    )
-    if after is not None:
-        statement = statement.where(tuple_(*commit_order()) > position(after))
-    if until is not None:
-        statement = statement.where(tuple_(*commit_order()) <= position(until))
-    return [change for row in await connection.execute(statement) for change in _changes(row, table)]
 
 
 def _statement(scenario_key: int) -> Select[Any]:

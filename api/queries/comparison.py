@@ -121,7 +121,7 @@ async def _default_pair(connection: AsyncConnection, key: int) -> tuple[RunRecor
     good = await _last(connection, key, "succeeded", until=newest)
     if good is None:
         return None, await _first(connection, key, "failed")
-    return good, await _first(connection, key, "failed", since=good)
+    return good, await _first(connection, key, "failed", since=good, known=newest)
 
 
 async def _last(
@@ -134,12 +134,17 @@ async def _last(
 
 
 async def _first(
-    connection: AsyncConnection, key: int, outcome: str, *, since: RunRecord | None = None
+    connection: AsyncConnection,
+    key: int,
+    outcome: str,
+    *,
+    since: RunRecord | None = None,
+    known: RunRecord | None = None,
 ) -> RunRecord | None:
     statement = _runs(key, outcome).order_by(*_START).limit(1)
     if since is not None and since.start is not None:
         statement = statement.where(keyset.after(_START, since.start[1:]))
-    return await _found(connection, statement)
+    return await _found(connection, statement, known)
 
 
 def _runs(key: int, outcome: str) -> Select[int, str]:
@@ -151,8 +156,13 @@ def _runs(key: int, outcome: str) -> Select[int, str]:
     )
 
 
-async def _found(connection: AsyncConnection, statement: Select[int, str]) -> RunRecord | None:
+async def _found(
+    connection: AsyncConnection, statement: Select[int, str], known: RunRecord | None = None
+) -> RunRecord | None:
+    """`known` is not read again."""
     row = (await connection.execute(statement)).one_or_none()
+    if row is not None and known is not None and row.run_key == known.run_key:
+        return known
     return None if row is None else await run_record(connection, RunKey(row.run_key, None, None), row.run_id)
 
 

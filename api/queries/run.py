@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Select, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries.changes import changes_of_ids, removals
+from api.queries import makers
 from api.queries.events import LogEvent, correlation_key, log_event, log_events
 from api.queries.known import run_key
+from api.queries.makers import Maker
 from api.queries.runs import RunRecord, RunView, last_good_run, run_record
-from clearsight.case import ValueChange
-from clearsight.comparison import Difference, PinnedInput, differences, pinned
+from clearsight.comparison import Difference, PinnedInput, differences, pinned, pins
 from clearsight.mapping import Mapping
 from sql.models import fact_cloudwatch_log
 
@@ -132,9 +132,9 @@ async def input_differences(
     reason = _unavailable(run, good)
     if reason or good is None:
         return InputDifferences(False, reason, [])
-    found = differences(pinned(good.inputs_at_start or {}), pinned(run.inputs_at_start or {}))
-    makers = await _makers(connection, run, good, found, mapping)
-    return InputDifferences(True, None, [_difference(each, makers.get(each.row_key)) for each in found])
+    found = differences(pins(good.inputs_at_start or {}), pins(run.inputs_at_start or {}))
+    known = await _makers(connection, run, good, found, mapping)
+    return InputDifferences(True, None, [_difference(each, known.get(each.row_key)) for each in found])
 
 
 def _unavailable(run: RunRecord, good: RunRecord | None) -> str | None:
@@ -149,19 +149,19 @@ def _unavailable(run: RunRecord, good: RunRecord | None) -> str | None:
 
 async def _makers(
     connection: AsyncConnection, run: RunRecord, good: RunRecord, found: list[Difference], mapping: Mapping
-) -> dict[str, ValueChange]:
+) -> dict[str, Maker]:
     """By row key the change that gave each input its value, which is pinned with it, or that removed it."""
     if mapping.input is None or run.scenario_key is None or not found:
         return {}
     inputs = run.inputs_at_start or {}
-    pins = [inputs[each.row_key].get("event_id") for each in found if each.row_key in inputs]
-    given = await changes_of_ids(connection, mapping.input, [str(each) for each in pins if each])
+    ids = [inputs[each.row_key].get("event_id") for each in found if each.row_key in inputs]
+    given = await makers.given(connection, mapping.input, [str(each) for each in ids if each])
     gone = [each.row_key for each in found if each.kind == "removed"]
-    removed = await removals(connection, mapping.input, run.scenario_key, gone, good.start, run.start) if gone else []
+    removed = await makers.removed(connection, run.scenario_key, gone, good.start, run.start)
     return {change.row_key: change for change in (*removed, *given)}
 
 
-def _difference(each: Difference, change: ValueChange | None) -> InputDifference:
+def _difference(each: Difference, change: Maker | None) -> InputDifference:
     return InputDifference(
         kind=each.kind,
         node=each.node,

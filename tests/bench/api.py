@@ -26,9 +26,10 @@ import psycopg
 from bench import figures
 from bench.api_load import answers_a_second, one_at_a_time
 from bench.api_peer import numbered
-from bench.api_targets import ENDPOINTS, Targets, choose
+from bench.api_targets import COMPARED, ENDPOINTS, WIDE_INPUTS, Targets, choose
 from bench.ground import Ground, arguments, ground, phase, run
 from history.fill import fill
+from history.wide import wide
 from kit.asked import Asked, answers
 
 from clearsight.errors import StackError
@@ -88,7 +89,8 @@ def figures_of(stack: Stack, settings: Settings, given: Any) -> None:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM rpt.fact_row_change) + (SELECT count(*) FROM rpt.fact_cloudwatch_log)"
         ).fetchone()
-    asked = _recorded(settings, targets)
+    compared = COMPARED.format(scenario=wide(required(settings.report.writer_dsn, "report.writer_dsn"), WIDE_INPUTS))
+    asked = _recorded(settings, targets) | _answers(settings, [compared])
     key = _key(settings)
     with tempfile.TemporaryDirectory() as folder, _api(stack.home, settings) as port:
         headers = {"X-API-Key": key}
@@ -96,6 +98,8 @@ def figures_of(stack: Stack, settings: Settings, given: Any) -> None:
         for name, template in ENDPOINTS.items():
             with phase(f"{name}, one at a time"):
                 endpoints[name] = _latency(port, headers, settings, targets.paths(template), asked, given.requests)
+        with phase(f"a comparison of {WIDE_INPUTS:,} inputs, one at a time"):
+            wide_ms = _latency(port, headers, settings, [compared], asked, given.requests)
         pages = targets.paths(ENDPOINTS["audit-trail"])
         with (
             _peer(Path(folder), settings, pages, asked) as peer_port,
@@ -106,6 +110,7 @@ def figures_of(stack: Stack, settings: Settings, given: Any) -> None:
     told = {
         "events": row[0] if row else None,
         "endpoints": endpoints,
+        "wide_comparison": {"inputs": WIDE_INPUTS, **wide_ms},
         "throughput_rps": ours,
         "peers": {"starlette_asyncpg_rps": theirs, "ratio": round(ours / theirs, 2)},
     }
@@ -119,7 +124,10 @@ def figures_of(stack: Stack, settings: Settings, given: Any) -> None:
 
 def _recorded(settings: Settings, targets: Targets) -> dict[str, list[Asked]]:
     """What each address asks the database. Raises StackError where one gives no answer."""
-    paths = [path for template in ENDPOINTS.values() for path in targets.paths(template)]
+    return _answers(settings, [path for template in ENDPOINTS.values() for path in targets.paths(template)])
+
+
+def _answers(settings: Settings, paths: list[str]) -> dict[str, list[Asked]]:
     alone = settings.model_copy(update={"api": ApiSettings(pool_size=1)})
     found = asyncio.run(answers(alone, paths))
     for path, answer in found.items():

@@ -1,6 +1,7 @@
 """The least that can answer the same page: Starlette and asyncpg, one statement, no keys, no policy, no filters, no coverage.
 
-It logs in as the owner, whom no policy concerns, and sends what the API's own statement finds. `python -m bench.api_peer PORT FILE`.
+It logs in as the owner, whom no policy concerns, and sends what the API's own statement finds, of the table of log lines
+instead of its masked view. `python -m bench.api_peer PORT FILE`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from starlette.routing import Route
 
 _SEES = {"clearsight.role": "admin", "clearsight.sees": "{(,)}", "jit": "off"}
 _TYPES = {datetime: "::timestamptz", timedelta: "::interval", str: "::text"}
+_MASKED, _TABLE = "rpt.view_log", "rpt.fact_cloudwatch_log"
 _PLACE = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -36,7 +38,7 @@ def numbered(statement: str, parameters: dict[str, Any]) -> tuple[str, list[Any]
             return "%"
         return f"${names.index(found[1]) + 1}{_TYPES.get(type(parameters[found[1]]), '')}"
 
-    return _PLACE.sub(place, statement), [parameters[name] for name in names]
+    return _PLACE.sub(place, statement.replace(_MASKED, _TABLE)), [parameters[name] for name in names]
 
 
 def application(dsn: str, questions: list[tuple[str, list[Any]]], size: int) -> Starlette:

@@ -19,6 +19,9 @@ ENDPOINTS = {
     "top-categories": "/rca/errors/top-categories",
     "error-summary": "/rca/scenario/{scenario}/error-summary",
 }
+COMPARED = ENDPOINTS["run-comparison"]
+WIDE_INPUTS = 1_000
+"""Of a scenario of which every input differs between its two runs."""
 LEAST_EVENTS = 1_000
 KINDS_OF_EACH = 20
 """Different scenarios, users and runs, so that an answer does not always find what the one before it left in memory."""

@@ -35,6 +35,18 @@ def test_an_input_that_was_removed_and_added_again_is_the_same():
     assert differences(before, after) == []
 
 
+def test_several_rows_of_one_name_are_compared_each_with_itself():
+    """A table may have more in its key than node and name: a period, a region."""
+    before = pinned({"jan": entry("demand", "base", "5"), "feb": entry("demand", "base", "5")})
+    after = pinned(
+        {"jan": entry("demand", "base", "9"), "feb": entry("demand", "base", "5"), "mar": entry("demand", "base", "5")}
+    )
+    assert differences(before, after) == [
+        Difference("changed", "demand", "base", "jan", "5", "9"),
+        Difference("added", "demand", "base", "mar", None, "5"),
+    ]
+
+
 def test_inputs_without_name_are_told_apart_by_their_row():
     before = pinned({"1": {"value": "5"}, "2": {"value": "6"}})
     after = pinned({"1": {"value": "5"}, "2": {"value": "7"}})

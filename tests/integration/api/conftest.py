@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from api.main import create_api
+from clearsight.asking import EVERYTHING
 from clearsight.identity import event_id
 from clearsight.settings import ApiSettings, ReportSettings, Settings
 from sql.migrate import migrate
@@ -349,6 +350,14 @@ def story(server: Server) -> Iterator[Story]:
         made = Story(connection)
         made.covered()
         yield made
+
+
+@pytest.fixture
+def reader(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    """As the API's role, for an admin: views of log lines show nothing to who does not say who asks."""
+    dsn = server.dsn("clearsight_api", "clearsight")
+    with psycopg.connect(dsn, autocommit=True, options=EVERYTHING) as connection:
+        yield connection
 
 
 def _numeric(value: Any) -> bool:

@@ -20,7 +20,7 @@ async def ask(client, story, question, **parameters):
     return body
 
 
-async def test_the_view_and_the_trail_tell_the_same(story, client):
+async def test_the_view_and_the_trail_tell_the_same(story, reader, client):
     """Both say what the timeline is, in two languages."""
     story.input("demand", "growth", "0.03")
     story.input("demand", "growth", "4", by=None)
@@ -28,7 +28,7 @@ async def test_the_view_and_the_trail_tell_the_same(story, client):
     story.state("submitted", by="ana")
     items = (await ask(client, story, "audit-trail"))["items"]
     columns = [each for each in items[0] if each not in ("confidence", "occurred_at")]
-    rows = story.connection.execute(
+    rows = reader.execute(
         "SELECT event_id::text, kind, event_type, summary, scenario_id, user_id, user_name, run_id, node, level, category,"
         " correlation_id, correlation_source, link, revision, approximate_order, details FROM rpt.view_scenario_audit_trail"
         " WHERE scenario_key = %s ORDER BY occurred_at, epoch, commit_lsn, lsn, total_order, event_id",

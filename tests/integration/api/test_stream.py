@@ -16,6 +16,7 @@ from kit.reporting import Reporting
 from kit.story import tell
 from pydantic import SecretStr
 
+from clearsight.asking import EVERYTHING
 from clearsight.mapping import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ApiSettings, ReportSettings, Settings
 
@@ -86,8 +87,9 @@ def listen(
     raise AssertionError(f"only {len(found)} events")
 
 
-def timeline(reporting: Reporting) -> set[str]:
-    return {row[0] for row in reporting.rows("SELECT event_id::text FROM rpt.view_scenario_audit_trail")}
+def timeline(database: Any) -> set[str]:
+    with psycopg.connect(database.api_dsn, options=EVERYTHING) as reader:
+        return {row[0] for row in reader.execute("SELECT event_id::text FROM rpt.view_scenario_audit_trail")}
 
 
 def land(reporting: Reporting) -> None:
@@ -97,16 +99,16 @@ def land(reporting: Reporting) -> None:
         worker(records[start : start + BATCH])
 
 
-def expected(reporting: Reporting) -> set[str]:
+def expected(database: Any, reporting: Reporting) -> set[str]:
     """What the stream must tell, from a database that everything landed in."""
     land(reporting)
-    found = timeline(reporting)
+    found = timeline(database)
     reporting.empty()
     return found
 
 
-def test_every_event_of_the_timeline_is_told_once_as_it_lands(reporting: Reporting, url: str) -> None:
-    wanted = expected(reporting)
+def test_every_event_of_the_timeline_is_told_once_as_it_lands(database: Any, reporting: Reporting, url: str) -> None:
+    wanted = expected(database, reporting)
     reporting.worker()  # the partitions are taken, as by a running product
     found = listen(url, len(wanted), begun=lambda: land(reporting))
     assert len({event.data["event_id"] for event in found}) == len(found)
@@ -116,8 +118,10 @@ def test_every_event_of_the_timeline_is_told_once_as_it_lands(reporting: Reporti
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
-def test_a_stream_that_was_cut_off_goes_on_where_it_was(reporting: Reporting, url: str, cut: int) -> None:
-    wanted = expected(reporting)
+def test_a_stream_that_was_cut_off_goes_on_where_it_was(
+    database: Any, reporting: Reporting, url: str, cut: int
+) -> None:
+    wanted = expected(database, reporting)
     reporting.worker()
     first = listen(url, cut, begun=lambda: land(reporting))
     rest = listen(url, len(wanted) - cut, last=first[-1].id)
@@ -127,7 +131,7 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was(reporting: Reporting, ur
 
 
 def test_a_stream_goes_on_after_its_connections_were_cut(database: Any, reporting: Reporting, url: str) -> None:
-    wanted = expected(reporting)
+    wanted = expected(database, reporting)
     reporting.worker()
 
     def cut() -> None:

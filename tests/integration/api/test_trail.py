@@ -43,7 +43,7 @@ async def test_everything_once_oldest_first(story, client):
     assert all(item["occurred_at"].endswith("Z") for item in items)
 
 
-async def test_pages_do_not_overlap_and_do_not_skip_while_rows_arrive(story, client):
+async def test_pages_do_not_overlap_and_do_not_skip_while_rows_arrive(story, reader, client):
     fill(story, 6)
     items = []
     async for page in pages(client, story, limit=4):
@@ -51,7 +51,7 @@ async def test_pages_do_not_overlap_and_do_not_skip_while_rows_arrive(story, cli
         if page["next_cursor"] and len(items) < 30:
             story.input("demand", f"late {len(items)}", "1")
     assert len(items) == len({item["event_id"] for item in items})
-    count = story.connection.execute(
+    count = reader.execute(
         "SELECT count(*) FROM rpt.view_scenario_audit_trail WHERE scenario_key = %s", (story.scenario_key,)
     ).fetchone()
     assert count is not None
