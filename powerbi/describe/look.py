@@ -24,6 +24,7 @@ CARDS: dict[str, dict[str, str | int | float | bool]] = {
     "value": {"fontSize": 22.0, "showBlankAs": "0"},
     "label": {"fontSize": 11.0},
 }
+SMALL_CARDS = CARDS | {"value": {"fontSize": 12.0, "showBlankAs": "0"}}
 TABLE: dict[str, dict[str, str | int | float | bool]] = {
     "columnHeaders": {"columnAdjustment": "growToFit"},
     "total": {"totals": False},

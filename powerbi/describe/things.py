@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from powerbi.describe.look import CARDS, TABLE
+from powerbi.describe.look import CARDS, SMALL_CARDS, TABLE
 from powerbi.describe.model import MODEL
 from powerbi.measuring import Where
 from powerbi.report import Box, ColumnField, Field, MeasureField, Sort, Style, Top, Visual
@@ -24,7 +24,14 @@ def measure(table: str, name: str, label: str | None = None) -> MeasureField:
 
 def cards(key: str, box: Box, alt: str, *values: Field, title: str | None = None, top: Top | None = None) -> Visual:
     return Visual(
-        key=key, kind="cardVisual", box=box, alt=alt, title=title, roles={"Data": values}, style=CARDS, top=top
+        key=key,
+        kind="cardVisual",
+        box=box,
+        alt=alt,
+        title=title,
+        roles={"Data": values},
+        style=CARDS if title is None else SMALL_CARDS,
+        top=top,
     )
 
 

@@ -13,7 +13,7 @@ _RUN, _FIGURES = across(7, 4, height=132)
 _INPUTS, _NODES, _CHANGED = across(4, 3, 4, top=148, height=300)
 _LOGS, _DETAILS = across(3, 2, top=464, height=388)
 _WHEN = column("Log", "Occurred At", "When (UTC)")
-_SEQ = column("Log", "Event Seq", "Order")
+_SEQ = column("Log", "Event Seq", "Order (µs)")
 _SERIOUS = (("Log", Where("Severity", ("ERROR", "FATAL"))),)
 
 DIAGNOSTICS = Page(
@@ -81,22 +81,21 @@ DIAGNOSTICS = Page(
             _LOGS,
             "Log lines, oldest first",
             "Table: log lines of the run with time, severity, node, service and message",
-            _SEQ,
             _WHEN,
             column("Log", "Severity"),
             column("Log", "Service"),
             column("Log", "Node"),
             column("Log", "Message"),
+            _SEQ,
             sort=Sort(_SEQ, descending=False),
         ),
         table(
             "details",
             _DETAILS,
             "Errors with their stack",
-            "Table: errors of the run with type, message and stack trace",
+            "Table: errors of the run with time, node, message and stack trace",
             _WHEN,
             column("Log", "Node"),
-            column("Log", "Error Type", "Type"),
             column("Log", "Error"),
             column("Log", "Stack"),
             sort=Sort(_WHEN, descending=False),
