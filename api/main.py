@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 
@@ -14,7 +14,8 @@ from api.documents import DocumentedApi
 from api.gate import Gate
 from api.gone import WhileClientWaits
 from api.limits import HeavyQuestions
-from api.routers import correlation, health, metrics, period, run, scenario, stream, user
+from api.once import given_once
+from api.routers import correlation, health, metrics, nothing, period, run, scenario, stream, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -34,6 +35,7 @@ def create_api(settings: Settings) -> FastAPI:
         summary="Why did the run fail? Row changes and log lines, joined by correlation id.",
         version=VERSION,
         lifespan=lifespan,
+        dependencies=[Depends(given_once)],
     )
     api.state.service = service
     for part in (scenario, run, user, correlation, period, stream, health, metrics):
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     from api.pages import mount
 
     application = create_api(settings)
+    nothing.install(application)
     mount(application)
     return application
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.problems import field_problem
 from api.queries.branch import TrailFilter
@@ -30,6 +31,11 @@ def _rfc_3339(value: Any) -> Any:
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         raise ValueError("write it as RFC 3339 with an offset, as in 2026-11-22T08:00:00Z")
     return text
+
+
+def _wrong(field: str, message: str) -> PydanticCustomError:
+    """Of several parameters together; names the one that it is said of."""
+    return PydanticCustomError("together", "{message}", {"field": field, "message": message})
 
 
 def _utc(value: datetime) -> datetime:
@@ -83,7 +89,7 @@ class Ranged(Asked):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.since and self.until and self.since >= self.until:
-            raise ValueError("from must be before to")
+            raise _wrong("from", "must be before to")
         return self
 
 
@@ -148,7 +154,7 @@ class AsOfParameters(Asked):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if self.at and self.position:
-            raise ValueError("at and position exclude each other")
+            raise _wrong("position", "not together with at")
         return self
 
 
@@ -224,7 +230,7 @@ class LogParameters(Paged):
     def _bounded(self) -> Self:
         serious = self.levels and set(self.levels) <= {"ERROR", "FATAL"}
         if not (self.scenario or self.run or self.correlation_id or serious):
-            raise ValueError("name one of scenario, run, correlation_id, or only levels ERROR and FATAL")
+            raise _wrong("level", "name one of scenario, run, correlation_id, or only levels ERROR and FATAL")
         return self
 
 

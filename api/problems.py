@@ -31,6 +31,7 @@ def install(app: FastAPI) -> None:
         logger=LOG,
         handlers={ClearSightError: _from_ours},
         request_validation_handler=_from_validation,
+        unhandled_wrappers={"500": _unexpected},  # type: ignore[dict-item]  # it is only called
     )
     add_exception_handler(app, handler, generic_swagger_defaults=False)
     # What is handled for Exception alone is raised again after the answer, and the server then drops the connection.
@@ -46,6 +47,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _unexpected(_detail: str, **_: Any) -> Problem:
+    """What an error says of itself may hold a statement or an address: it is for the log."""
+    detail = "an error that nobody expected; the API's log has it"
+    return Problem("Unexpected error", type_="unexpected", status=500, detail=detail)
+
+
 def _from_validation(_handler: ExceptionHandler, _request: Request, error: RequestValidationError) -> Problem:
     return _invalid([_field_error(each) for each in error.errors()])
 
@@ -56,7 +63,7 @@ def _invalid(errors: list[dict[str, str]]) -> Problem:
 
 
 def _field_error(error: dict[str, Any]) -> dict[str, str]:
-    place = error["loc"][1:] or error["loc"]
+    place = error["loc"][1:] or (error.get("ctx", {}).get("field", error["loc"][0]),)
     field = ".".join(str(part) for part in place)
     if error["type"] == "extra_forbidden":
         return {"field": field, "message": "no such parameter"}

@@ -27,7 +27,8 @@ and texts cut short; `/docs` on the API itself shows the same and lets you try i
 
 - **Ids** are the application's own. An id that is not known is a 404 that says what is; one of another kind says so.
 - **Parameters** are the same everywhere, and one that a question does not take is a 422 that names it. Times are RFC 3339
-  with any offset; `from` is included, `to` is not. Several values of one filter (`type=log&type=run.started`) are alternatives.
+  with any offset; `from` is included, `to` is not. Several values of one filter (`type=log&type=run.started`) are
+  alternatives; a parameter of a single value that is given twice is refused.
 - **Pages**: `limit` items, and `next_cursor` for the page that follows, null on the last. A cursor is signed and belongs to its
   question with all its filters. Pages never overlap and never skip while data arrives.
 - **`fields`** chooses fields, with commas: of the items, or of an answer that has none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 import pytest
 
@@ -87,7 +88,7 @@ async def test_runs_newest_first(story, client):
     ids = [run.run_id for run in reversed(made)]
     assert [each["run_id"] for each in await every_page(client, "runs", scenario=story.scenario_id, limit=3)] == ids
     everything = await ask(client, "runs", limit=4)
-    starts = [each["started_at"] for each in everything["items"]]
+    starts = [datetime.fromisoformat(each["started_at"]) for each in everything["items"]]
     assert starts == sorted(starts, reverse=True)
     failed = await every_page(
         client, "runs", scenario=story.scenario_id, outcome="failed", category="timeout", user="bo"
