@@ -34,13 +34,18 @@ class JsonFormat(NamedTuple):
 
 def document_of(text: str) -> Document | None:
     """The object that the text is; None for any other text, and for one that nests deeper than is sane."""
+    document = json_of(text)
+    return document if isinstance(document, dict) else None
+
+
+def json_of(text: str) -> Any:
+    """The JSON value that the text is; None for no JSON, and for what nests deeper than is sane."""
     if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return None
     try:
-        document = orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return document if isinstance(document, dict) else None
 
 
 def read_document(name: str, rest: Document, text: str, names: FieldNames) -> Parsed:

@@ -13,16 +13,18 @@ KINDS: dict[str, str] = {
     **dict.fromkeys(("connection_string", "authorization", "cookie", "cookies", "cvv", "cvc"), "secret"),
     **dict.fromkeys(("token", "jwt"), "token"),
     **dict.fromkeys(("api_key", "access_key", "access_key_id", "secret_key", "private_key"), "key"),
-    **dict.fromkeys(("email", "email_address", "mail"), "email"),
+    **dict.fromkeys(("email", "e_mail", "email_address", "mail"), "email"),
     **dict.fromkeys(("card_number", "credit_card", "card_no", "pan"), "card"),
     **dict.fromkeys(("ssn", "social_security_number"), "ssn"),
     **dict.fromkeys(("phone", "phone_number", "mobile_number"), "phone"),
     **dict.fromkeys(("iban", "account_number"), "iban"),
     **dict.fromkeys(("date_of_birth", "birth_date", "birthday"), "birthdate"),
+    "locals": "locals",  # of a frame: whatever the function held
 }
-"""Name, with "_" between its words → kind. A field's case and punctuation do not matter, nor what stands before it."""
+"""Name, with "_" between its words → kind. A field's case does not matter, nor how its words are joined, nor what stands
+before them."""
 
-_WHOLE = frozenset({"pan", "mail", "jwt", "pwd"})
+_WHOLE = frozenset({"pan", "mail", "jwt", "pwd", "locals"})
 """Endings of too many other words: only the whole name counts."""
 
 

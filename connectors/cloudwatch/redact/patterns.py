@@ -22,17 +22,20 @@ class Pattern(NamedTuple):
     """Of what was found without the kept groups: whether it is one indeed."""
 
 
-_NOT_A_DIGIT = r"(?:^|[^0-9]|\\u00[01][0-9a-f])"
-_VALUE = (
-    r"""(?:"(?:[^"\\]|\\.)*"?|\\+"(?:[^"\\]|\\[^"])*(?:\\+")?|'[^']*'?"""
-    r"""|(?:(?:bearer|basic|digest|negotiate)\s+)?[^\s"'&;\\]+)"""
-)
+_NOT_A_DIGIT = r"(?:^|[^0-9]|\\u[0-9a-fA-F]{4})"
+_QUOTED = r""""(?:[^"\\]|\\.)*"?|\\+"(?:[^"\\]|\\[^"])*(?:\\+")?|'[^']*'?"""
+"""A text in quotes, in whatever depth of escaping; one that was cut has no second quote."""
+_VALUE = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|negotiate)\s+)?[^\s"'&;\\]+)"""
+_AUTHORIZATION = rf"""(?:{_QUOTED}|(?:[\w-]+\s+)?[^\s"'\\]+(?:,\s*\w+=[^\s"'\\]+)*)"""
+_COOKIES = rf"""(?:{_QUOTED}|[^\s;\\]+(?:;\s*[^\s;\\]+)*)"""
 _SECRETS = (
     "pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|connection[_-]?string"
     "|cvv|cvc|ssn"
 )
-_HEADERS = "(?:set-)?cookie|(?:proxy-)?authorization"
-_ASSIGNED = r"""["'\\]*\s*[=:]\s*"""
+_ASSIGNED = r"""["'\\]*\s*[=:]\s*[\[({]*"""
+
+ESCAPES = r"\\\\u00[2-7]"
+"""A gate of its own: JSON in a text whose plain characters are written as escapes hides from all other gates."""
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("key", "-----BEGIN", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"),
@@ -44,10 +47,10 @@ PATTERNS: tuple[Pattern, ...] = (
         r"gh[opsu]_|github_pat_|xox[abprs]-|sk-|glpat-",
         r"\b(?:gh[opsu]_\w{20,}|github_pat_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|glpat-[\w-]{16,})",
     ),
-    Pattern("secret", rf"(?i)(?:{_HEADERS})[^\w]", rf"""(?i)\b((?:{_HEADERS}){_ASSIGNED})[^\r\n"']+"""),
-    Pattern("secret", rf"(?i)(?:{_HEADERS})[^\w]", rf"""(?i)\b((?:{_HEADERS}){_ASSIGNED}){_VALUE}"""),
+    Pattern("secret", r"(?i)authorization[^\w]", rf"(?i)(authorization{_ASSIGNED}){_AUTHORIZATION}"),
+    Pattern("secret", r"(?i)cookie[^\w]", rf"(?i)(cookie{_ASSIGNED}){_COOKIES}"),
     Pattern("secret", rf"(?i)(?:{_SECRETS})[^\w]", rf"(?i)((?:{_SECRETS}){_ASSIGNED}){_VALUE}"),
-    Pattern("token", r"(?i)token[^\w]", rf"""(?i)(token(?:["'\\]+\s*:|["'\\]*\s*=)\s*){_VALUE}"""),
+    Pattern("token", r"(?i)token[^\w]", rf"""(?i)(token(?:["'\\]+\s*:|["'\\]*\s*=)\s*[\[({{]*){_VALUE}"""),
     Pattern("token", r"(?i)token\s*:", r"(?i)(token\s*:\s*)[\w.~+/=-]{16,}"),
     Pattern("token", r"(?i)bearer\s", r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}", looks_random),
     Pattern(
@@ -71,6 +74,6 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "phone",
         r"\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}",
-        r"((?:^|[^\w+]))\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}\)?(?:[ .-]?\d{2,4}){2,4}\b",
+        r"(^|\W)\+[1-9]\d{0,2}[ .-]?\(?\d{1,4}\)?(?:[ .-]?\d{2,4}){2,4}\b",
     ),
 )

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import orjson
 import re2
 
 from clearsight.logline import LogError, LogLine
+from connectors.cloudwatch.parse.json_line import json_of
 from connectors.cloudwatch.redact.keys import DeniedKeys
-from connectors.cloudwatch.redact.patterns import PATTERNS, Pattern
+from connectors.cloudwatch.redact.patterns import ESCAPES, PATTERNS, Pattern
 
 _GATE_MEMORY_BYTES = 64 << 20
 _SHORTEST_NAME = 4
@@ -49,6 +51,7 @@ class Redactor:
         for pattern in patterns:
             gate.Add(pattern.gate)
         gate.Add(self._keys.gate)
+        gate.Add(ESCAPES)
         gate.Compile()
         self._hits = gate.Match
 
@@ -69,7 +72,9 @@ class Redactor:
         return self._text(text, self._patterns, Counter())
 
     def _redacted(self, line: LogLine, hits: Sequence[int]) -> LogLine:
-        patterns = [self._patterns[hit] for hit in sorted(hits) if hit < len(self._patterns)]
+        known = len(self._patterns)
+        escapes = known + 1 in hits
+        patterns = self._patterns if escapes else [self._patterns[hit] for hit in sorted(hits) if hit < known]
         counts: Counter[str] = Counter()
         message = self._text(line.message, patterns, counts)
         error = self._error(line.error, patterns, counts) if line.error else None
@@ -111,6 +116,10 @@ class Redactor:
         return f"[{kind}]"
 
     def _text(self, text: str, patterns: Sequence[_Compiled], counts: Counter[str]) -> str:
+        if text.startswith(("{", "[")) and (document := json_of(text)) is not None:
+            before = counts.total()
+            document = self._value(document, patterns, counts)
+            return text if counts.total() == before else orjson.dumps(document).decode()
         for _, regexp, pattern in patterns:
             text = regexp.sub(lambda found, p=pattern: _replaced(found, p, counts), text)
         return text
