@@ -67,6 +67,11 @@ class TopicNames(msgspec.Struct, frozen=True):
         return f"{self.prefix}.forwarder.state"
 
     @property
+    def forwarder_jobs(self) -> str:
+        """Where the forwarder's other work goes on: histories that are read, shards of push; compacted."""
+        return f"{self.prefix}.forwarder.jobs"
+
+    @property
     def audit(self) -> str:
         """Enriched events for everybody else, by event id; the highest revision counts."""
         return f"{self.prefix}.audit"
@@ -112,6 +117,7 @@ def topics(prefix: str, tables: tuple[str, ...], retention_days: int) -> list[To
         Topic(names.heartbeat, 1, raw),
         Topic(names.logs, PARTITIONS, raw),
         Topic(names.forwarder_state, 1, compacted),
+        Topic(names.forwarder_jobs, 1, compacted),
         Topic(names.audit, PARTITIONS, raw | {"max.message.bytes": str(AUDIT_MAX_BYTES)}),
     ]
 
@@ -120,7 +126,7 @@ def clashes(prefix: str, tables: tuple[str, ...]) -> list[tuple[str, str]]:
     """Tables that cannot have their topic: each with the topic that stands in its way. Kafka refuses a name that differs
     from another one only by "." and "_"; and the product's own topics are not for rows."""
     names = TopicNames(prefix)
-    owners = {name.replace(".", "_"): name for name in [*names.consumed(()), names.audit]}
+    owners = {name.replace(".", "_"): name for name in [*names.consumed(()), names.forwarder_jobs, names.audit]}
     own = set(owners.values())
     found = []
     for table in tables:

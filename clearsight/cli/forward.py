@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import forward_explain, forward_run
+from clearsight.cli import forward_backfill, forward_explain, forward_run, forward_verify
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,8 @@ def register(app: typer.Typer) -> None:
 
     for command in (
         forward_run,
+        forward_backfill,
+        forward_verify,
         forward_explain,
     ):
         command.register(forward)

@@ -30,7 +30,9 @@ TAIL_RECORDS = 2_000
 _decode_state = msgspec.json.Decoder(ForwarderState).decode
 
 
-class _Delivered(msgspec.Struct, gc=False):
+class Delivered(msgspec.Struct, gc=False):
+    """What a record on the output topic says of its line."""
+
     event_id: str
     event_time: int
     account: str
@@ -38,7 +40,7 @@ class _Delivered(msgspec.Struct, gc=False):
     log_group: str
 
 
-_decode_delivered = msgspec.json.Decoder(_Delivered).decode
+_decode_delivered = msgspec.json.Decoder(Delivered).decode
 
 
 def encode_state(state: ForwarderState) -> bytes:
@@ -136,9 +138,17 @@ def rebuild_seen(
 _UNWANTED: tuple[int, Callable[[str, int], None]] = (1 << 62, lambda event_id, timestamp: None)
 
 
+def delivered_after(reader: TopicReader, topic: str, appended: int) -> Iterator[Delivered]:
+    """Every line that was delivered at this time of the broker, epoch milliseconds, or later."""
+    unreadable = _Unreadable(topic)
+    first = reader.offsets_at(topic, appended - CLOCK_SKEW_MS)
+    yield from _delivered(reader, topic, first, reader.end_offsets(topic), unreadable)
+    unreadable.warn("what was delivered in them is taken for missing")
+
+
 def _delivered(
     reader: TopicReader, topic: str, first: Offsets, end: Offsets, unreadable: _Unreadable
-) -> Iterator[_Delivered]:
+) -> Iterator[Delivered]:
     for record in reader.read(topic, first, end):
         try:
             yield _decode_delivered(record.value or b"")

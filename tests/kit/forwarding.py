@@ -50,7 +50,7 @@ class Programs:
     http_port: int = field(default_factory=free_port)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, output: int | None = None, **environment: str) -> subprocess.Popen[bytes]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("CLEARSIGHT_")}
         own |= {
             "CLEARSIGHT_HOME": str(self.home),
@@ -65,16 +65,17 @@ class Programs:
         }
         with (self.home / "log").open("ab") as log:
             program = subprocess.Popen(
-                [sys.executable, "-m", "clearsight", *arguments], env=own, stdout=log, stderr=log
+                [sys.executable, "-m", "clearsight", *arguments], env=own, stdout=output or log, stderr=log
             )
         self.running.append(program)
         return program
 
-    def run(self, *arguments: str, **environment: str) -> str:
-        """A command to its end: its standard output. Fails where it does."""
-        program = self.start(*arguments, **environment)
-        assert program.wait(120) == 0, self.log
-        return self.log
+    def run(self, *arguments: str, exit_code: int = 0, **environment: str) -> Any:
+        """A command to its end: what it printed, as JSON. Fails where its exit code is another one."""
+        program = self.start(*arguments, output=subprocess.PIPE, **environment)
+        printed, _ = program.communicate(timeout=120)
+        assert program.returncode == exit_code, self.log
+        return json.loads(printed)
 
     def close(self) -> None:
         for program in self.running:

@@ -35,7 +35,8 @@ def bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 def topic_names(bootstrap_servers: str) -> Iterator[TopicNames]:
     """Fresh topics, as the product makes them, under a prefix of their own."""
     names = TopicNames(f"t{uuid.uuid4().hex[:12]}")
-    wanted = [topic for topic in topics(names.prefix, (), 30) if topic.name in (names.logs, names.forwarder_state)]
+    own = (names.logs, names.forwarder_state, names.forwarder_jobs)
+    wanted = [topic for topic in topics(names.prefix, (), 30) if topic.name in own]
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     made = admin.create_topics([NewTopic(topic.name, topic.partitions, 1, config=topic.config) for topic in wanted])
     for future in made.values():

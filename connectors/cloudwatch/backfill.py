@@ -1,0 +1,122 @@
+"""Reads the history of log groups into the topic: each line once, wherever it was stopped before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Event
+
+import msgspec
+
+from clearsight.errors import Unavailable
+from connectors.cloudwatch import pages
+from connectors.cloudwatch.backoff import Backoff
+from connectors.cloudwatch.client import CloudWatchFailure
+from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
+from connectors.cloudwatch.history import History
+from connectors.cloudwatch.jobs import Job, encode_job
+from connectors.cloudwatch.pages import LogsApi
+from connectors.cloudwatch.window import Window
+from connectors.cloudwatch.writer import GroupWriter
+
+GIVE_UP_S = 300.0
+"""CloudWatch may be away that long."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """One log group's part of the job."""
+
+    name: str
+    identifier: str
+    api: LogsApi
+    writer: GroupWriter
+    history: History
+
+
+@dataclass(frozen=True)
+class Step:
+    """After a slice."""
+
+    name: str
+    share_done: float
+    read: int
+    delivered: int
+
+
+class Backfill:
+    """`jobs_topic` is where its state goes after each slice. Nothing else may write lines of that time."""
+
+    def __init__(
+        self,
+        job: Job,
+        pasts: list[Past],
+        outbox: Outbox,
+        *,
+        jobs_topic: str,
+        page_limit: int,
+        stopping: Event,
+    ) -> None:
+        self.job = job
+        self._pasts = pasts
+        self._outbox = outbox
+        self._topic = jobs_topic
+        self._page_limit = page_limit
+        self._stopping = stopping
+
+    def run(self, told: Callable[[Step], None]) -> Job:
+        """Read group after group until the end or until asked to stop; the job's last state.
+
+        Raises Unavailable where CloudWatch or Kafka stay away, CloudWatchFailure for a group that may not be read.
+        """
+        for past in self._pasts:
+            for step in self._slices(past):
+                self._keep(past, step)
+                told(step)
+        if all(past.history.next() is None for past in self._pasts):
+            self._note(msgspec.structs.replace(self.job, finished=True))
+        return self.job
+
+    def _slices(self, past: Past) -> Iterator[Step]:
+        backoff, failing_since = Backoff(), None
+        while (window := past.history.next()) and not self._stopping.is_set():
+            try:
+                read, delivered = self._slice(past, window)
+            except DeliveryFailed:
+                raise
+            except Unavailable as error:
+                now = time.monotonic()
+                failing_since = failing_since or now
+                lasting = isinstance(error, CloudWatchFailure) and error.kind in ("missing", "denied", "expired")
+                if lasting or now - failing_since > GIVE_UP_S:
+                    raise
+                past.history.failed()
+                backoff.failed(error, now)
+                while not backoff.due(time.monotonic()) and not self._stopping.wait(0.1):
+                    pass
+                continue
+            backoff.succeeded()
+            failing_since = None
+            past.history.complete(window, read)
+            yield Step(past.name, past.history.share_done, read, delivered)
+
+    def _slice(self, past: Past, window: Window) -> tuple[int, int]:
+        read = delivered = 0
+        try:
+            for page in pages.read(past.api, past.identifier, window, self._page_limit):
+                read += len(page)
+                delivered += len(past.writer.write(page))
+        finally:
+            past.writer.settle()
+        return read, delivered
+
+    def _keep(self, past: Past, step: Step) -> None:
+        positions = {**self.job.positions, past.name: past.history.position}
+        delivered = self.job.delivered + step.delivered
+        self._note(msgspec.structs.replace(self.job, positions=positions, delivered=delivered))
+
+    def _note(self, job: Job) -> None:
+        self.job = job
+        self._outbox.send(self._topic, job.job.encode(), encode_job(job), None, None)
+        self._outbox.settle()

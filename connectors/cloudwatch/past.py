@@ -1,0 +1,186 @@
+"""Work on the past from the settings: which groups, which time, and that nobody else writes lines of it meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+
+from clearsight.errors import ConfigurationError, Unavailable
+from clearsight.settings import Settings
+from clearsight.topics import TopicNames
+from connectors.cloudwatch.assembly import Assembly
+from connectors.cloudwatch.audit import Comparison, compare, heal
+from connectors.cloudwatch.backfill import Backfill, Past
+from connectors.cloudwatch.client import CloudWatch
+from connectors.cloudwatch.groups import Target
+from connectors.cloudwatch.history import History
+from connectors.cloudwatch.jobs import Job, read_job
+from connectors.cloudwatch.lease import Granted, KafkaLease
+from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.places import places
+from connectors.cloudwatch.published import Published, published
+from connectors.cloudwatch.start import wait_for_topics
+from connectors.cloudwatch.state import read_states
+
+Tell = Callable[[str, float], None]
+"""What is being done, and the share of it that is done."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks for. Times in epoch milliseconds; `until` is exclusive."""
+
+    since: int
+    until: int
+    groups: tuple[str, ...] = ()
+    """Empty: all that are read."""
+    newest_first: bool = True
+    rate_share: float = 0.5
+    spec: str = ""
+    """What makes two questions the same one: an unfinished job of it goes on. Empty: the times."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A log group's part of it: what is later is the running forwarder's own work."""
+
+    target: Target
+    api: CloudWatch
+    since: int
+    until: int
+
+
+class PastWork:
+    """One at a time: `alone` holds the lease for work on the past."""
+
+    def __init__(self, settings: Settings, stopping: Event) -> None:
+        self._settings = settings
+        self._topics = TopicNames(settings.kafka.topic_prefix)
+        self._stopping = stopping
+        self._assembly = Assembly(settings, self._topics, Granted(), Unmetered(), stopping)
+        self._reader = self._assembly.reader()
+        self._held = ExitStack()
+        self.now = self._assembly.clock
+
+    @contextmanager
+    def alone(self) -> Iterator[PastWork]:
+        """Raises Unavailable where Kafka is away, or another one is at work."""
+        servers, limit_s = self._settings.kafka.bootstrap_servers, self._settings.forwarder.start_timeout_s
+        names = (self._topics.logs, self._topics.forwarder_state, self._topics.forwarder_jobs)
+        wait_for_topics(servers, names, limit_s)
+        with self._held:
+            self._hold(self._topics.forwarder_jobs, "past", "another backfill or verify is at work")
+            yield self
+
+    def backfill(self, wanted: Wanted, tell: Tell) -> Job:
+        """Read what is wanted; the job's last state. The same question goes on where it was stopped.
+
+        Raises ConfigurationError, CloudWatchFailure, DeliveryFailed and Unavailable.
+        """
+        targets = self._targets(wanted)
+        job = self._job(wanted, [target.name for target, _ in targets])
+        spans = self._spans(targets, job.since, job.until)
+        there = self._published(spans)
+        outbox = self._assembly.outbox()
+        pasts = []
+        for span in spans:
+            name, writer = span.target.name, self._assembly.writer(span.target, outbox, self.now, "backfill")
+            writer.begin(there[span.target.origin].seen)
+            position = job.positions.get(name)
+            history = History(span.since, span.until, newest_first=job.newest_first, position=position)
+            pasts.append(Past(name, span.target.identifier, span.api, writer, history))
+        work = Backfill(
+            job,
+            pasts,
+            outbox,
+            jobs_topic=self._topics.forwarder_jobs,
+            page_limit=self._settings.forwarder.page_limit,
+            stopping=self._stopping,
+        )
+        return work.run(lambda step: tell(step.name, step.share_done))
+
+    def verify(self, wanted: Wanted, *, healing: bool, tell: Tell) -> list[Comparison]:
+        """Compare what is wanted, group by group; send what is missing where `healing`. Raises as `backfill`."""
+        spans = self._spans(self._targets(wanted), wanted.since, wanted.until)
+        there = self._published(spans)
+        outbox = self._assembly.outbox()
+        found = []
+        for span in spans:
+            published_lines = there[span.target.origin]
+            comparison = compare(
+                span.target.name,
+                span.target.identifier,
+                span.api,
+                History(span.since, span.until, newest_first=False),
+                published_lines,
+                self._settings.forwarder.page_limit,
+                partial(tell, span.target.name),
+                self._stopping,
+            )
+            if healing and comparison.missing:
+                writer = self._assembly.writer(span.target, outbox, self.now, "backfill")
+                writer.begin(published_lines.seen)
+                heal(comparison, writer)
+            found.append(comparison)
+        return found
+
+    def _targets(self, wanted: Wanted) -> list[tuple[Target, CloudWatch]]:
+        found: list[tuple[Target, CloudWatch]] = []
+        for place in places(self._settings.cloudwatch):
+            api = self._assembly.cloudwatch(place, wanted.rate_share)
+            finder = self._assembly.finder(api, place)
+            found += [(target, api) for target in (*finder.fixed(), *finder.discover())]
+        if not wanted.groups:
+            return found
+        named = {name for target, _ in found for name in (target.name, target.origin.group)}
+        for group in wanted.groups:
+            if group not in named:
+                raise ConfigurationError(
+                    f"{group} is not among the log groups that are read", "name it in CLEARSIGHT_CLOUDWATCH__GROUPS"
+                )
+        return [(t, api) for t, api in found if {t.name, t.origin.group} & set(wanted.groups)]
+
+    def _job(self, wanted: Wanted, groups: Sequence[str]) -> Job:
+        name = _job_name(wanted, groups)
+        kept = read_job(self._reader, self._topics.forwarder_jobs, name)
+        if kept is not None and not kept.finished:
+            return kept
+        return Job(job=name, since=wanted.since, until=wanted.until, newest_first=wanted.newest_first, positions={})
+
+    def _spans(self, targets: Sequence[tuple[Target, CloudWatch]], since: int, until: int) -> list[Span]:
+        names = {target.name for target, _ in targets}
+        states = read_states(self._reader, self._topics.forwarder_state, names)
+        if names - states.keys() and until > self.now() - int(self._settings.forwarder.start_back_s * 1000):
+            why_not = f"the forwarder that runs has not begun with {min(names - states.keys())} yet"
+            self._hold(self._topics.forwarder_state, "forwarder", why_not)
+        ends = {name: min((*state.settled, state.through)) for name, state in states.items()}
+        return [Span(target, api, since, min(until, ends.get(target.name, until))) for target, api in targets]
+
+    def _published(self, spans: Sequence[Span]) -> dict[Origin, Published]:
+        """Read after the spans' ends are known: the forwarder writes nothing of before them any more."""
+        times = {span.target.origin: (span.since, span.until) for span in spans}
+        return published(self._reader, self._topics.logs, times, self.now.real)
+
+    def _hold(self, topic: str, name: str, why_not: str) -> None:
+        """Keep others from beginning until the work is done."""
+        lease_s = self._settings.forwarder.lease_s
+        lease = KafkaLease(self._settings.kafka.bootstrap_servers, topic, f"{self._topics.prefix}-{name}", lease_s)
+        lease.start()
+        self._held.callback(lease.close)
+        give_up = time.monotonic() + 2 * lease_s
+        while not lease.term:
+            if self._stopping.wait(0.1) or time.monotonic() > give_up:
+                raise Unavailable(why_not, "try again when it has ended")
+
+
+def _job_name(wanted: Wanted, groups: Sequence[str]) -> str:
+    order = "newest" if wanted.newest_first else "oldest"
+    what = wanted.spec or f"{wanted.since}-{wanted.until}"
+    text = "\n".join([what, order, *sorted(groups)])
+    return f"backfill-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
