@@ -12,6 +12,7 @@ import orjson
 from connectors.cloudwatch.simulator import catalogue, constraints
 from connectors.cloudwatch.simulator.disturbance import Disturbance
 from connectors.cloudwatch.simulator.faults import ServiceFault
+from connectors.cloudwatch.simulator.insights import Insights
 from connectors.cloudwatch.simulator.ledger import Ledger
 from connectors.cloudwatch.simulator.profile import CALM, Profile
 from connectors.cloudwatch.simulator.reading import Reader
@@ -56,6 +57,7 @@ class Simulator:
         writer.recover()
         reader = Reader(self.account, profile, chance)
         self.disturbance = Disturbance(profile, chance)
+        insights = Insights(self.account, self._denied)
         self._operations: dict[str, Operation] = {
             "CreateLogGroup": partial(catalogue.create_log_group, self.account, ledger),
             "CreateLogStream": partial(catalogue.create_log_stream, self.account, ledger),
@@ -70,6 +72,10 @@ class Simulator:
             "PutLogEvents": writer.put_log_events,
             "FilterLogEvents": reader.filter_log_events,
             "GetLogEvents": reader.get_log_events,
+            "StartQuery": insights.start_query,
+            "GetQueryResults": insights.get_query_results,
+            "StopQuery": insights.stop_query,
+            "DescribeQueries": insights.describe_queries,
         }
 
     def call(self, target: str, body: bytes, caller: str = "") -> bytes:
