@@ -47,7 +47,7 @@ SCENARIOS = Table(
     storage="dual",
     columns=(
         key("Scenario Key", "scenario_key"),
-        text("Scenario", "name"),
+        text("Scenario", "label"),
         text("Scenario ID", "scenario_id"),
         text("Owner", "owner_name"),
         text("Owner Email", "owner_email"),
@@ -59,7 +59,7 @@ USERS = Table(
     view="users",
     about="Whoever changed or ran something.",
     storage="dual",
-    columns=(key("User Key", "user_key"), text("User", "name"), text("User ID", "user_id"), text("Email", "email")),
+    columns=(key("User Key", "user_key"), text("User", "label"), text("User ID", "user_id"), text("Email", "email")),
 )
 SEVERITIES = Table(
     name="Severity",

@@ -151,6 +151,7 @@ fact_run_diagnostic = Table(
         postgresql_include=["scenario_key", "outcome", "category", "failing_node", "deleted"],
     ),
     Index("ix_run_diagnostic_scenario", "scenario_key", "start_commit_lsn"),
+    Index("ix_run_diagnostic_category", "category", postgresql_where=text("category IS NOT NULL")),
     Index(
         "ix_run_diagnostic_period",
         "started_at",
