@@ -8,9 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class WhileClientWaits:
-    """ASGI middleware for GET requests below a path; all others pass."""
+    """ASGI middleware for GET requests below some paths; all others pass."""
 
-    def __init__(self, app: ASGIApp, below: str) -> None:
+    def __init__(self, app: ASGIApp, below: tuple[str, ...]) -> None:
         self._app = app
         self._below = below
 

@@ -14,8 +14,10 @@ from api.documents import DocumentedApi
 from api.gate import Gate
 from api.gone import WhileClientWaits
 from api.limits import HeavyQuestions
+from api.odata.errors import ODataErrors, told_fault
+from api.odata.faults import Fault
 from api.once import given_once
-from api.routers import correlation, health, metrics, nothing, period, run, scenario, stream, user
+from api.routers import correlation, health, metrics, nothing, odata, period, run, scenario, stream, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -38,10 +40,11 @@ def create_api(settings: Settings) -> FastAPI:
         dependencies=[Depends(given_once)],
     )
     api.state.service = service
-    for part in (scenario, run, user, correlation, period, stream, health, metrics):
+    for part in (scenario, run, user, correlation, period, stream, odata, health, metrics):
         api.include_router(part.router)
     problems.install(api)
-    api.add_middleware(WhileClientWaits, below="/rca/")
+    api.add_exception_handler(Fault, told_fault)
+    api.add_middleware(WhileClientWaits, below=("/rca/", "/odata/"))
     api.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)
     _guard(api, service)
     return api
@@ -58,6 +61,7 @@ def _guard(api: FastAPI, service: Service) -> None:
         hosts=() if settings.allow_unauthenticated else settings.own_names,
         https=settings.link_base.startswith("https://"),
     )
+    api.add_middleware(ODataErrors)
     if settings.cors_origins:
         api.add_middleware(
             CORSMiddleware,
