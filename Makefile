@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-seed bench-api seed api-guide chaos clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-seed bench-api seed api-guide powerbi powerbi-preview chaos clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -40,13 +40,19 @@ compose-up: ## start docker-compose.yml; names what does not come up
 test-unit: $(STAMP) ## the pure tests only
 	$(RUN)/pytest tests/unit tests/contract
 
-check: $(STAMP) ## format, lint, types, import directions, Compose file, Dockerfile
+# Microsoft's validators of the Power BI report, for the node that .venv has
+NODE_PACKAGES := powerbi/checks/node/node_modules/.package-lock.json
+$(NODE_PACKAGES): powerbi/checks/node/package-lock.json | $(STAMP)
+	$(RUN)/npm ci --prefix powerbi/checks/node --ignore-scripts --no-audit --no-fund --loglevel error
+
+check: $(STAMP) $(NODE_PACKAGES) ## format, lint, types, import directions, Compose file, Dockerfile, Power BI report
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(RUN)/hadolint Dockerfile
+	$(RUN)/python -m powerbi.checks
 
 format: $(STAMP) ## format the code and sort imports
 	$(RUN)/ruff check --fix .
@@ -84,6 +90,12 @@ seed: $(STAMP) ## fill the local stack's reporting database with realistic histo
 
 api-guide: $(STAMP) ## renew docs/API.md and the OpenAPI examples from a running demo
 	PYTHONPATH=tests $(RUN)/python tests/kit/api_guide.py
+
+powerbi: $(STAMP) ## write the Power BI project anew from its description, powerbi/describe
+	$(RUN)/python -m powerbi
+
+powerbi-preview: $(STAMP) ## pictures of the Power BI pages for docs/power-bi, from the running stack's data
+	$(RUN)/python -m powerbi.preview $(ARGS)
 
 FAULTS ?= 20
 SEED ?= 1
