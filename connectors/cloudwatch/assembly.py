@@ -15,7 +15,7 @@ from connectors.cloudwatch.deliver import KafkaOutbox, Outbox
 from connectors.cloudwatch.forwarder import Forwarder
 from connectors.cloudwatch.groups import GroupFinder, Target
 from connectors.cloudwatch.health import Health
-from connectors.cloudwatch.inbox import Inbox
+from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Leadership, Lease
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.metrics import Meter
@@ -23,6 +23,8 @@ from connectors.cloudwatch.pace import Limits, Pace
 from connectors.cloudwatch.parse.configured import names_of
 from connectors.cloudwatch.places import Place, connect, places
 from connectors.cloudwatch.pull import GroupPull
+from connectors.cloudwatch.push.kinesis import KinesisReader
+from connectors.cloudwatch.push.positions import TopicPositions
 from connectors.cloudwatch.quota import Quota
 from connectors.cloudwatch.recovery import Recovery
 from connectors.cloudwatch.redact.configured import redactor_of
@@ -44,8 +46,7 @@ class Assembly:
         self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
         cold_ms = int(settings.forwarder.cold_interval_s * 1000)
         self.health = Health(self.clock, cold_ms, lambda: bool(lease.term))
-        self.inboxes: dict[str, Inbox] = {}
-        """By account: where pushed lines go."""
+        self.routes = Routes(sum(1 for _ in places(settings.cloudwatch)))
 
     def forwarders(self, ready: Callable[[], None]) -> list[Forwarder]:
         """One for each account and region. Raises ConfigurationError."""
@@ -72,6 +73,21 @@ class Assembly:
             target.origin, transcript, outbox, topic=self._topics.logs, clock=clock, meter=self._meter, via=via
         )
 
+    def kinesis(self, stream: str) -> KinesisReader:
+        """Of the account at home. Needs the topic of the forwarder's jobs."""
+        push, home = self._settings.forwarder.push, self.home
+        place = Place(home.account, home.region, (), push.kinesis_endpoint_url)
+        positions = TopicPositions(self.reader(), self.outbox(), self._topics.forwarder_jobs, stream)
+        return KinesisReader(
+            connect(place, "kinesis"),
+            stream,
+            self.routes,
+            positions,
+            self._meter,
+            leading=lambda: bool(self._lease.term),
+            stopping=self._stopping,
+        )
+
     def _forwarder(self, place: Place, ready: Callable[[], None]) -> Forwarder:
         settings = self._settings.forwarder
         cloudwatch, outbox = self.cloudwatch(place), self.outbox()
@@ -89,7 +105,8 @@ class Assembly:
             clock=cloudwatch.clock,
             real_wait_s=self.clock.real_wait_s,
             leadership=leadership,
-            inbox=self.inboxes.setdefault(place.account, Inbox()),
+            inbox=Inbox(),
+            routes=self.routes,
             health=self.health,
             ready=ready,
             discover=lambda: [make(target) for target in finder.discover()],

@@ -14,7 +14,7 @@ from connectors.cloudwatch.backoff import Backoff
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
 from connectors.cloudwatch.health import Health
-from connectors.cloudwatch.inbox import Inbox
+from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Leadership
 from connectors.cloudwatch.pull import GroupPull, Stopped
 from connectors.cloudwatch.recovery import Recovery
@@ -48,6 +48,7 @@ class Forwarder:
         real_wait_s: Callable[[float], float],
         leadership: Leadership,
         inbox: Inbox,
+        routes: Routes,
         health: Health,
         ready: Callable[[], None],
         discover: Callable[[], Sequence[GroupPull]] = tuple,
@@ -61,6 +62,7 @@ class Forwarder:
         self._real_wait_s = real_wait_s
         self._leadership = leadership
         self._inbox = inbox
+        self._routes = routes
         self._health = health
         self._ready = ready
         self._discover = discover
@@ -68,6 +70,7 @@ class Forwarder:
         self._backoffs: dict[str, Backoff] = {}
         self._written: dict[str, tuple[float, int]] = {}
         self._is_ready = False
+        self._is_routed = False
 
     def run(self) -> None:
         """Until asked to stop; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
@@ -111,6 +114,7 @@ class Forwarder:
         for pull in pulls:
             self._backoffs.setdefault(pull.name, Backoff())
             self._health.settled(pull.name, pull.progress.through)
+            self._routes.add(pull.origin.account, pull.origin.group, self._inbox)
 
     def _idle_s(self) -> float:
         now, due = self._clock(), self._due(time.monotonic())
@@ -152,12 +156,8 @@ class Forwarder:
     def _deliver_pushed(self) -> None:
         by_group = {(pull.origin.account, pull.origin.group): pull for pull in self._pulls}
         while (batch := self._inbox.take()) is not None:
-            pull = by_group.get((batch.account, batch.group))
-            if pull is None:
-                batch.refused(f"{batch.group} of {batch.account} is none of the groups that are read")
-                continue
             try:
-                pull.push(batch.events)
+                by_group[batch.account, batch.group].push(batch.events)
             except DeliveryFailed:
                 batch.refused("Kafka did not take it")
                 raise
@@ -175,6 +175,9 @@ class Forwarder:
         if found:
             self._take_up(found)
             self._pulls += found
+        if not self._is_routed:
+            self._is_routed = True
+            self._routes.complete()
 
     def _checkpoint(self, pull: GroupPull, *, at_once: bool = False) -> None:
         now, through = time.monotonic(), pull.progress.through

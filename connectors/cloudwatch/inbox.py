@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
 
-from clearsight.errors import Unavailable
+from clearsight.errors import NotFound, Unavailable
 from connectors.cloudwatch.pages import Event
 
 CAPACITY = 100
@@ -17,14 +17,22 @@ class Refused(Unavailable):
     """The lines were not delivered; whoever pushed them has to do so again."""
 
 
+class UnknownGroup(NotFound):
+    """Lines of a log group that is not read: sending them again would not help."""
+
+
 class PushBatch:
-    """Lines of one log group. Whoever pushed them waits for `done`."""
+    """Lines of one log group. Whoever pushed them waits for `done`, or cancels it."""
 
     def __init__(self, account: str, group: str, events: Sequence[Event]) -> None:
         self.account = account
         self.group = group
         self.events = events
         self.done: Future[None] = Future()
+
+    def begin(self) -> bool:
+        """False where nobody waits any more."""
+        return self.done.set_running_or_notify_cancel()
 
     def delivered(self) -> None:
         self.done.set_result(None)
@@ -46,14 +54,15 @@ class Inbox:
             raise Refused("too many pushed batches wait", "send it again later") from None
 
     def take(self) -> PushBatch | None:
-        """What came first; None where nothing waits."""
-        if self._next is not None:
+        """What came first and is still waited for; None where there is none."""
+        while True:
             batch, self._next = self._next, None
-            return batch
-        try:
-            return self._queue.get_nowait()
-        except Empty:
-            return None
+            try:
+                batch = batch or self._queue.get_nowait()
+            except Empty:
+                return None
+            if batch.begin():
+                return batch
 
     def wait(self, limit_s: float) -> None:
         """Until something is there, at most so long. Only the loop that takes may wait."""
@@ -63,3 +72,31 @@ class Inbox:
             self._next = self._queue.get(timeout=limit_s)
         except Empty:
             return
+
+
+class Routes:
+    """Which loop delivers the lines of a log group; known once all `loops` have taken up their groups."""
+
+    def __init__(self, loops: int) -> None:
+        self._left = loops
+        self._inboxes: dict[tuple[str, str], Inbox] = {}
+
+    def add(self, account: str, group: str, inbox: Inbox) -> None:
+        self._inboxes[account, group] = inbox
+
+    def complete(self) -> None:
+        """Another loop has taken up its groups."""
+        self._left -= 1
+
+    def put(self, batch: PushBatch) -> None:
+        """Raises Refused and UnknownGroup."""
+        inbox = self._inboxes.get((batch.account, batch.group))
+        if inbox is not None:
+            inbox.put(batch)
+        elif self._left > 0:
+            raise Refused("the forwarder starts, or stands by for another one", "send it again later")
+        else:
+            raise UnknownGroup(
+                f"{batch.group} of account {batch.account} is none of the log groups that are read",
+                "name it in CLEARSIGHT_CLOUDWATCH__GROUPS, or remove the subscription filter",
+            )

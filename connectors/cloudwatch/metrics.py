@@ -25,6 +25,9 @@ class Meter(Protocol):
     def call(self, operation: str, result: str) -> None:
         """CloudWatch answered a call, or did not: ok, throttled, missing, denied, away."""
 
+    def pushed(self, outcome: str) -> None:
+        """A pushed payload came: data, control or unreadable."""
+
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
         """Where a group stands after a window."""
 
@@ -37,6 +40,9 @@ class Unmetered:
         pass
 
     def call(self, operation: str, result: str) -> None:
+        pass
+
+    def pushed(self, outcome: str) -> None:
         pass
 
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
@@ -59,6 +65,7 @@ class ForwarderMetrics:
         self._formats = counter("parsed", "New lines by format", "format")
         self._correlations = counter("correlated", "New lines by how their correlation id was found", "source")
         self._calls = counter("calls", "Calls of CloudWatch by outcome", "operation", "result")
+        self._pushed = counter("pushed", "Pushed payloads", "outcome")
         self._visible = Histogram(
             "clearsight_forwarder_visible_lag_seconds",
             "From a line's own time until it could be read",
@@ -86,6 +93,9 @@ class ForwarderMetrics:
 
     def call(self, operation: str, result: str) -> None:
         self._calls.labels(operation, result).inc()
+
+    def pushed(self, outcome: str) -> None:
+        self._pushed.labels(outcome).inc()
 
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
         self._watermark.labels(name).set(age_ms / 1000)

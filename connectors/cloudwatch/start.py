@@ -23,6 +23,7 @@ from connectors.cloudwatch.forwarder import Forwarder
 from connectors.cloudwatch.lease import KafkaLease, Lease
 from connectors.cloudwatch.metrics import ForwarderMetrics
 from connectors.cloudwatch.places import places
+from connectors.cloudwatch.push.http import PushEndpoint
 from connectors.cloudwatch.serving import HttpServer, application
 
 READY_VARIABLE = "CLEARSIGHT_READY_FILE"
@@ -34,6 +35,7 @@ def run(settings: Settings) -> None:
     """Forward until SIGTERM or SIGINT. Raises ConfigurationError and, where Kafka stays away, Unavailable."""
     if not list(places(settings.cloudwatch)):
         raise ConfigurationError("cloudwatch.groups is empty", "name log groups in CLEARSIGHT_CLOUDWATCH__GROUPS")
+    _check_push(settings)
     topics = TopicNames(settings.kafka.topic_prefix)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,15 +55,38 @@ def _run(settings: Settings, topics: TopicNames, lease: Lease, stopping: Event) 
     metrics.leading.set_function(lambda: float(bool(lease.term)))
     assembly = Assembly(settings, topics, lease, metrics, stopping)
     forwarders = assembly.forwarders(_ReadyWhenAll(sum(1 for _ in places(settings.cloudwatch))))
+    push = settings.forwarder.push
     server = None
     if settings.forwarder.http_port is not None:
-        app = application(assembly.health, metrics.registry)
+        key = push.access_key.get_secret_value() if push.access_key else None
+        pushed = [PushEndpoint(assembly.routes, metrics, key).route()] if push.http else []
+        app = application(assembly.health, metrics.registry, pushed)
         server = HttpServer(app, settings.forwarder.http_host, settings.forwarder.http_port)
+    if push.http and (server is None or server.port is None):
+        raise ConfigurationError(
+            f"port {settings.forwarder.http_port} is taken, and push over HTTP needs it",
+            "set CLEARSIGHT_FORWARDER__HTTP_PORT to a free one",
+        )
+    if push.kinesis_stream:
+        threading.Thread(target=assembly.kinesis(push.kinesis_stream).run, name="kinesis", daemon=True).start()
     try:
         _run_all(forwarders, stopping, settings.forwarder.stop_within_s)
     finally:
         if server:
             server.close()
+
+
+def _check_push(settings: Settings) -> None:
+    """Raises ConfigurationError where anybody could push, or nobody."""
+    forwarder = settings.forwarder
+    if not forwarder.push.http:
+        return
+    if forwarder.http_port is None:
+        raise ConfigurationError("push over HTTP has no port", "set CLEARSIGHT_FORWARDER__HTTP_PORT")
+    if forwarder.push.access_key is None and forwarder.http_host not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigurationError(
+            "push over HTTP is open to everybody", "set CLEARSIGHT_FORWARDER__PUSH__ACCESS_KEY to a secret of your own"
+        )
 
 
 def _run_all(forwarders: Sequence[Forwarder], stopping: Event, stop_within_s: float) -> None:

@@ -3,157 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 import msgspec
-import orjson
 import pytest
+from kit.memory_forwarder import NOW, SETTINGS, TOPICS, Bench, Clock
 
 from clearsight.errors import Unavailable
-from clearsight.logline import ForwarderState, LogLine
-from clearsight.settings import ForwarderSettings
-from clearsight.topics import TopicNames
+from clearsight.logline import ForwarderState
 from connectors.cloudwatch import pages
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.clock import ServerClock
-from connectors.cloudwatch.forwarder import Forwarder
-from connectors.cloudwatch.health import Health
-from connectors.cloudwatch.inbox import Inbox
-from connectors.cloudwatch.lease import Granted, Leadership
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
 from connectors.cloudwatch.memory import MemoryBroker, MemoryOutbox, MemoryTopicReader
-from connectors.cloudwatch.metrics import Unmetered
-from connectors.cloudwatch.pace import Pace
-from connectors.cloudwatch.pull import GroupPull
-from connectors.cloudwatch.recovery import Recovery
-from connectors.cloudwatch.simulator.faults import ServiceFault
-from connectors.cloudwatch.simulator.ledger import Ledger
-from connectors.cloudwatch.simulator.profile import CALM
-from connectors.cloudwatch.simulator.service import TARGET_PREFIX, Simulator
 from connectors.cloudwatch.state import encode_state, read_states, rebuild_seen
-from connectors.cloudwatch.tiers import limits
-from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.window import Window
-from connectors.cloudwatch.writer import GroupWriter
 
 pytestmark = pytest.mark.unit
 
-NOW = 1_795_000_000_000
-TOPICS = TopicNames()
 REQUEST = "52fdfc07-2182-154f-163f-5f0f9a621d72"
-SETTINGS = ForwarderSettings(start_back_s=60.0, state_interval_ms=0, poll_interval_ms=10)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> int:
-        return self.now
-
-
-class Service:
-    """The simulator as LogsApi; `failures` are raised by the coming calls, `calls` counts them."""
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        profile = replace(CALM, reads_per_s=1e6, writes_per_s=1e6)
-        self.simulator = Simulator(Ledger(path), clock, profile=profile, seed=3)
-        self.failures: list[Exception] = []
-        self.calls = 0
-        for operation, params in (
-            ("CreateLogGroup", {"logGroupName": "/g"}),
-            ("CreateLogStream", {"logGroupName": "/g", "logStreamName": "s"}),
-        ):
-            self.call(operation, **params)
-
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = orjson.loads(self.simulator.call(TARGET_PREFIX + operation, orjson.dumps(params)))
-        return answer
-
-    def put(self, *events: tuple[int, str]) -> None:
-        listed = [{"timestamp": timestamp, "message": message} for timestamp, message in events]
-        self.call("PutLogEvents", logGroupName="/g", logStreamName="s", logEvents=listed)
-
-    def filter_log_events(self, **parameters: Any) -> dict[str, Any]:
-        self.calls += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        try:
-            return self.call("FilterLogEvents", **parameters)
-        except ServiceFault as fault:
-            raise CloudWatchFailure("missing", fault.code) from None
-
-
-class Bench:
-    """A forwarder that the test drives cycle by cycle; `restart` forgets everything but the broker."""
-
-    def __init__(self, path: Path, group: str = "/g") -> None:
-        self.clock = Clock()
-        self.service = Service(path, self.clock)
-        self.broker = MemoryBroker({TOPICS.logs: 3, TOPICS.forwarder_state: 1}, self.clock)
-        self.group = group
-        self.is_ready = False
-        self.restart()
-
-    def restart(self) -> None:
-        self.stopping = Flag()
-        leadership = Leadership(Granted(), self.stopping)
-        assert leadership.begin()
-        outbox = MemoryOutbox(self.broker)
-        origin = Origin("1", "eu-west-1", self.group)
-        tiers = limits(SETTINGS, 1, 1e6)
-        self.inbox = Inbox()
-        self.health = Health(self.clock, 900_000, lambda: True)
-        self.pull = GroupPull(
-            self.group,
-            self.group,
-            GroupWriter(origin, Transcript(origin), outbox, topic=TOPICS.logs, clock=self.clock, meter=Unmetered()),
-            self.service,
-            outbox,
-            Pace(tiers),
-            topic=TOPICS.logs,
-            page_limit=50,
-            clock=self.clock,
-            stopping=leadership.over,
-            meter=Unmetered(),
-        )
-        self.forwarder = Forwarder(
-            [self.pull],
-            outbox,
-            Recovery(MemoryTopicReader(self.broker), TOPICS, SETTINGS, tiers),
-            topics=TOPICS,
-            settings=SETTINGS,
-            clock=self.clock,
-            real_wait_s=lambda wait_ms: wait_ms / 1000,
-            leadership=leadership,
-            inbox=self.inbox,
-            health=self.health,
-            ready=self.ready,
-        )
-        self.forwarder.recover()
-
-    def ready(self) -> None:
-        self.is_ready = True
-        self.stopping.set()
-
-    def polls(self, count: int = 30, every_ms: int = 500) -> None:
-        for _ in range(count):
-            while self.pull.poll() is not None:
-                pass
-            self.clock.now += every_ms
-
-    def lines(self) -> list[LogLine]:
-        stored = self.broker.stored(TOPICS.logs)
-        return [msgspec.json.decode(item.record.value or b"", type=LogLine) for item in stored]
-
-    def messages(self) -> list[str]:
-        return sorted(line.message for line in self.lines())
-
-    def state(self) -> ForwarderState:
-        return read_states(MemoryTopicReader(self.broker), TOPICS.forwarder_state, {self.group})[self.group]
 
 
 @pytest.fixture

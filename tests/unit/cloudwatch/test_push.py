@@ -1,0 +1,306 @@
+"""What CloudWatch pushes: payloads of every shape, over HTTP and through Kinesis, delivered once beside the polling."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from kit.memory_forwarder import ACCOUNT, NOW, TOPICS, Bench
+from moto import mock_aws
+from starlette.applications import Starlette
+
+from connectors.cloudwatch import event_ids
+from connectors.cloudwatch.memory import MemoryOutbox, MemoryTopicReader
+from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.push.http import PushEndpoint
+from connectors.cloudwatch.push.kinesis import KinesisReader
+from connectors.cloudwatch.push.payload import MAX_BYTES, BadPayload, unpack
+from connectors.cloudwatch.push.positions import TopicPositions
+
+pytestmark = pytest.mark.unit
+
+FIREHOSE = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/logs"
+KEY = "a secret of our own"
+
+
+def payload(*events: dict[str, Any], kind: str = "DATA_MESSAGE", group: str = "/g", owner: str = ACCOUNT) -> bytes:
+    body = {
+        "messageType": kind,
+        "owner": owner,
+        "logGroup": group,
+        "logStream": "s",
+        "subscriptionFilters": ["f"],
+        "logEvents": list(events),
+    }
+    return gzip.compress(json.dumps(body).encode())
+
+
+def line(number: int, ingestion: int = NOW + 5) -> dict[str, Any]:
+    identifier = event_ids.text(event_ids.compose(NOW + number, ingestion, 7, number))
+    return {"id": identifier, "timestamp": NOW + number, "message": f"line {number}"}
+
+
+def test_one_payload_in_each_of_its_wrappings() -> None:
+    bare = payload(line(1), line(2))
+    encoded = base64.b64encode(bare)
+    for data in (bare, encoded, json.dumps({"awslogs": {"data": encoded.decode()}}).encode()):
+        found = unpack(data)
+        assert (found.owner, found.log_group, found.is_control) == (ACCOUNT, "/g", False)
+        assert [event.message for event in found.events()] == ["line 1", "line 2"]
+        assert [event.ingestion for event in found.events()] == [NOW + 5, NOW + 5]
+
+
+@pytest.mark.parametrize("identifier", ["7", "not a number", "9" * 56, "", "²" * 56])
+def test_an_id_of_another_layout_tells_no_ingestion_time(identifier: str) -> None:
+    [event] = unpack(payload({"id": identifier, "timestamp": NOW, "message": "m"})).events()
+    assert (event.id, event.ingestion) == (identifier, None)
+
+
+@pytest.mark.parametrize("timestamp", [-62_135_596_800_000, 0, 253_402_300_799_000])
+def test_times_of_year_one_and_year_9999_are_read(timestamp: int) -> None:
+    [event] = unpack(payload({"id": "7", "timestamp": timestamp, "message": "m"})).events()
+    assert event.timestamp == timestamp
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "ends too early|no subscription|neither"),
+        (payload()[:40], "ends too early"),
+        (b"\x1f\x8b" + b"0" * 50, "gzip is broken"),
+        (b"%%%", "neither gzip nor base64"),
+        (base64.b64encode(b"hello"), "gzip is broken"),
+        (gzip.compress(b"{}"), "no subscription payload"),
+        (gzip.compress(b"\xff\xfe"), "no subscription payload"),
+        (gzip.compress(b"[" * 10_000), "no subscription payload"),
+        (payload({"id": [], "timestamp": NOW, "message": "secret"}), "no subscription payload"),
+        (b'{"awslogs": {"data": 5}}', "not what Lambda gets"),
+    ],
+)
+def test_what_is_no_payload_says_why(data: bytes, why: str) -> None:
+    with pytest.raises(BadPayload, match=why) as caught:
+        unpack(data)
+    assert "secret" not in caught.value.message
+
+
+def test_a_small_payload_that_unpacks_to_very_much_is_refused() -> None:
+    with pytest.raises(BadPayload, match="MB when unpacked"):
+        unpack(gzip.compress(b" " * (MAX_BYTES + 1)))
+
+
+@given(st.binary(max_size=300))
+@example(b"\x1f\x8b\x08\x00")
+def test_whatever_comes_is_a_payload_or_a_bad_one(data: bytes) -> None:
+    for candidate in (data, b"\x1f\x8b" + data, gzip.compress(data), base64.b64encode(gzip.compress(data))):
+        with suppress(BadPayload):
+            unpack(candidate)
+
+
+class Pushed:
+    """A forwarder in memory behind the HTTP endpoint; its loop runs in a thread."""
+
+    def __init__(self, bench: Bench, access_key: str | None = None) -> None:
+        self.bench = bench
+        endpoint = PushEndpoint(bench.routes, Unmetered(), access_key)
+        self._transport = httpx.ASGITransport(Starlette(routes=[endpoint.route()]))
+
+    def post(self, *data: bytes | str, key: str = "") -> httpx.Response:
+        records = [{"data": item if isinstance(item, str) else base64.b64encode(item).decode()} for item in data]
+        body = {"requestId": "r-1", "timestamp": NOW, "records": records}
+        return self.send(json.dumps(body).encode(), {"X-Amz-Firehose-Access-Key": key})
+
+    def send(self, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+        async def sent() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://forwarder") as client:
+                return await client.post("/push", content=body, headers=headers)
+
+        return asyncio.run(sent())
+
+
+@contextmanager
+def running(bench: Bench) -> Iterator[None]:
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.is_set():
+            bench.cycles(1, every_ms=20)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.cycles(1)
+    return bench
+
+
+def test_pushed_lines_are_in_kafka_when_the_answer_comes(bench: Bench) -> None:
+    with running(bench):
+        answer = Pushed(bench).post(payload(line(1), line(2)), payload(kind="CONTROL_MESSAGE"))
+        assert (answer.status_code, answer.json()["requestId"]) == (200, "r-1")
+        assert bench.messages() == ["line 1", "line 2"]
+    assert {record.origin for record in bench.lines()} == {"push"}
+
+
+def test_a_request_that_comes_again_doubles_nothing(bench: Bench) -> None:
+    with running(bench):
+        for _ in range(3):
+            assert Pushed(bench).post(payload(line(1)), payload(line(1), line(2))).status_code == 200
+    assert bench.messages() == ["line 1", "line 2"]
+
+
+def test_push_and_pull_of_the_same_line_are_one_event(tmp_path: Path) -> None:
+    deliveries: list[bytes] = []
+    bench = Bench(tmp_path / "ledger.jsonl", deliver=lambda _, data: deliveries.append(data))
+    bench.cycles(1)
+    wanted = {"logGroupName": "/g", "filterName": "f", "filterPattern": "", "destinationArn": FIREHOSE}
+    bench.service.call("PutSubscriptionFilter", **wanted)
+    with running(bench):
+        pushed = Pushed(bench)
+        for number in range(20):
+            bench.service.put((bench.clock.now, f"line {number:02}"))
+            if number % 3:
+                assert pushed.post(*deliveries).status_code == 200
+                deliveries.clear()
+    bench.cycles(40)
+    assert {record.origin for record in bench.lines()} == {"pull", "push"}
+    assert bench.messages() == [f"line {number:02}" for number in range(20)]
+    bench.restart()
+    bench.cycles(1)
+    with running(bench):
+        assert Pushed(bench).post(*deliveries).status_code == 200
+    assert len(bench.lines()) == 20
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "problem"),
+    [
+        (("not base64!",), 400, "its base64 is broken"),
+        ((b"not gzip",), 400, "neither gzip nor base64|base64"),
+        ((payload(line(1), group="/other"),), 400, "/other of account .* is none of the log groups"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_good_records_are_taken(
+    bench: Bench, data: tuple[bytes | str, ...], status: int, problem: str
+) -> None:
+    with running(bench):
+        answer = Pushed(bench).post(*data, payload(line(5)))
+    assert answer.status_code == status
+    assert re.search(problem, answer.json()["errorMessage"])
+    assert bench.messages() == ["line 5"]
+
+
+def test_a_stranger_is_turned_away(bench: Bench) -> None:
+    pushed = Pushed(bench, KEY)
+    with running(bench):
+        assert pushed.post(payload(line(1)), key="guessed").status_code == 401
+        assert pushed.post(payload(line(1))).status_code == 401
+        assert bench.messages() == []
+        assert pushed.post(payload(line(1)), key=KEY).status_code == 200
+
+
+def test_a_body_that_is_not_firehoses_is_refused(bench: Bench) -> None:
+    for body in (b"", b"[]", b'{"requestId": 5}', b"\xff"):
+        assert Pushed(bench).send(body).status_code == 400
+
+
+def test_while_kafka_is_away_the_sender_has_to_come_again(bench: Bench) -> None:
+    bench.broker.refuse = 1_000_000
+    with running(bench):
+        assert Pushed(bench).post(payload(line(1))).status_code == 503
+        bench.broker.refuse = 0
+        assert Pushed(bench).post(payload(line(1))).status_code == 200
+    assert bench.messages() == ["line 1"]
+
+
+def test_before_the_forwarder_knows_its_groups_the_sender_has_to_come_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    assert Pushed(bench).post(payload(line(1), group="/other")).status_code == 503
+
+
+@pytest.fixture
+def kinesis() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client(
+            "kinesis", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+        client.create_stream(StreamName="logs", ShardCount=2)
+        yield client
+
+
+def reader(kinesis: Any, bench: Bench) -> KinesisReader:
+    positions = TopicPositions(
+        MemoryTopicReader(bench.broker), MemoryOutbox(bench.broker), TOPICS.forwarder_jobs, "logs"
+    )
+    return KinesisReader(
+        kinesis, "logs", bench.routes, positions, Unmetered(), leading=lambda: True, stopping=bench.stopping
+    )
+
+
+def test_what_lies_in_kinesis_is_delivered_and_goes_on_after_a_restart(kinesis: Any, bench: Bench) -> None:
+    for number in range(20):
+        kinesis.put_record(StreamName="logs", Data=payload(line(number)), PartitionKey=str(number))
+    kinesis.put_record(StreamName="logs", Data=b"broken", PartitionKey="1")
+    kinesis.put_record(StreamName="logs", Data=payload(kind="CONTROL_MESSAGE"), PartitionKey="1")
+    kinesis.put_record(StreamName="logs", Data=payload(line(99), group="/other"), PartitionKey="2")
+    with running(bench):
+        reads = reader(kinesis, bench)
+        while reads.step():
+            pass
+        assert len(bench.messages()) == 20
+        kinesis.put_record(StreamName="logs", Data=payload(line(20)), PartitionKey="3")
+        again = reader(kinesis, bench)
+        assert again.step()
+        assert not again.step()
+    assert len(bench.messages()) == 21
+
+
+def test_motos_own_subscription_reaches_the_topic(kinesis: Any, tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl", account="123456789012")
+    logs = boto3.client("logs", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+    arn = kinesis.describe_stream(StreamName="logs")["StreamDescription"]["StreamARN"]
+    logs.create_log_group(logGroupName="/g")
+    logs.create_log_stream(logGroupName="/g", logStreamName="s")
+    logs.put_subscription_filter(logGroupName="/g", filterName="f", filterPattern="", destinationArn=arn)
+    at = int(time.time() * 1000)
+    logs.put_log_events(logGroupName="/g", logStreamName="s", logEvents=[{"timestamp": at, "message": "hello"}])
+    with running(bench):
+        reads = reader(kinesis, bench)
+        while reads.step():
+            pass
+    assert bench.messages() == ["hello"]
+
+
+def test_a_position_is_kept_only_when_the_lines_are_in_kafka(kinesis: Any, bench: Bench) -> None:
+    kinesis.put_record(StreamName="logs", Data=payload(line(1)), PartitionKey="1")
+    bench.broker.refuse = 1
+    with running(bench):
+        thread = threading.Thread(target=reader(kinesis, bench).run)
+        bench.stopping.clear()
+        thread.start()
+        while not bench.messages():
+            pass
+    bench.stopping.set()
+    thread.join(10)
+    assert bench.messages() == ["line 1"]
