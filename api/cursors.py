@@ -35,6 +35,8 @@ class Cursors:
             raise BadCursor("this is no cursor of this API; use next_cursor as it came, or start without") from None
         if digest != _digest(query):
             raise BadCursor("this cursor belongs to another query; keep the filters while paging, or start without")
+        if len(parts) != len(shape):
+            raise BadCursor("this cursor is of another version of this API; start without")
         return tuple(_part(part, kind) for part, kind in zip(parts, shape, strict=True))
 
 

@@ -1,7 +1,7 @@
-"""The timeline in the order in which it lands: what came between two marks, each event once.
+"""The timeline in the order in which it lands: what came between two marks, each event once, and what was amended.
 
 A mark is how far every partition had landed. What lies between two marks is found by the batches between them: each says
-between which times its events lie, and event ids begin with their time.
+between which times its events lie, and event ids begin with their time. What was amended is noted by the database.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.queries import keyset
+from api.queries import amendments, keyset
+from api.queries.amendments import Horizons
 from api.queries.branch import Branch, TrailFilter, keys_of, parameters
 from api.queries.timeline import ACTIONS, CHANGES, LOGS, STATES, TrailEvent, shown, trail_event
 from clearsight.identity import id_range
@@ -50,6 +52,8 @@ class Window:
 
     start: Mark
     end: Mark
+    amended: Horizons = (0, 0)
+    """What was amended meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,23 @@ async def mark(connection: AsyncConnection) -> Mark:
     return {(topic, partition): offset for topic, partition, offset in rows}
 
 
-async def window(connection: AsyncConnection, start: Mark) -> Window:
-    """What has landed since: all of it, or as many batches of each partition as one window may span.
+async def opened(connection: AsyncConnection) -> Window:
+    """That ends now, and holds nothing."""
+    now, horizon = await mark(connection), await amendments.horizon(connection)
+    return Window(now, now, (horizon, horizon))
+
+
+async def window(connection: AsyncConnection, before: Window) -> Window:
+    """What has landed since that one: all of it, or as many batches of each partition as one window may span.
 
     A partition that stands before `start` belongs to a topic that was made anew: everything in it is new.
     """
-    end = await mark(connection)
+    end, start = await mark(connection), before.end
     start = {place: offset if offset <= end.get(place, 0) else 0 for place, offset in start.items()}
     for place in end:
         if end[place] > start.get(place, 0):
             end[place] = await _end(connection, place, start.get(place, 0), end[place])
-    return Window(start, end)
+    return Window(start, end, await amendments.until(connection, before.amended[1]))
 
 
 async def arrived(
@@ -100,12 +110,17 @@ async def arrived(
 ) -> Arrived:
     """Events of the window after this one by time and id, at most `limit`."""
     spans = [span for place in sorted(within.end) if (span := await _span(connection, place, within)) is not None]
-    if not spans:
+    amended = await amendments.amended(connection, within.amended)
+    if not spans and not amended:
         return Arrived([], False)
     given = parameters(filters, await keys_of(connection, filters))
+    looks = [
+        *(_conditions(spans, scenario_key) if spans else ()),
+        *((branch, each & _belongs(branch, scenario_key)) for branch, each in amendments.conditions(amended)),
+    ]
     selects = [
         _page(branch, branch.events(filters).where(condition), after, limit)
-        for branch, condition in _conditions(spans, scenario_key)
+        for branch, condition in looks
         if branch.may_match(filters)
     ]
     rows = await _named(connection, selects, given, limit) if selects else []
@@ -159,6 +174,10 @@ def _conditions(spans: Sequence[Span], scenario_key: int | None) -> list[tuple[B
     ]
 
 
+def _belongs(branch: Branch, scenario_key: int | None) -> ColumnElement[bool]:
+    return _said_of(scenario_key) if branch is LOGS else _of(branch.fact.c.scenario_key, scenario_key)
+
+
 def _of(column: ColumnElement[Any], scenario_key: int | None) -> ColumnElement[bool]:
     return column.is_not(None) if scenario_key is None else column == scenario_key
 
@@ -210,7 +229,9 @@ def _ids(column: ColumnElement[Any], times: tuple[datetime, datetime]) -> Column
 async def _named(
     connection: AsyncConnection, selects: Sequence[Select[Any]], given: dict[str, Any], limit: int
 ) -> Sequence[Row[Any]]:
+    """One that landed and was amended is there once."""
     every = union_all(*(select(each.subquery()) for each in selects)).subquery("every")
+    every = select(every).ext(distinct_on(every.c.occurred_at, every.c.event_id)).subquery("once")
     statement = (
         select(*shown(every.c, dim_scenario.c.scenario_id, dim_user.c, dim_run.c.run_id))
         .select_from(every)

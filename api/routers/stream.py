@@ -23,7 +23,7 @@ from api.problems import field_problem
 from api.queries.branch import TrailFilter
 from api.queries.coverage import coverage
 from api.queries.known import scenario_key
-from api.queries.stream import After, Mark, Window, arrived, mark, window
+from api.queries.stream import After, Mark, Window, arrived, opened, window
 from api.queries.timeline import TrailEvent
 from api.reply import wanted_fields
 from api.service import Service, TheCaller, TheService
@@ -37,7 +37,7 @@ RETRY_MS = 2000
 LONGEST_S = 600.0
 """A stream ends then, and the client asks again: whether its key still holds is only looked at when it asks."""
 LONGEST_ID = 8000
-_SHAPE = (str, str, str, str)
+_SHAPE = (str, str, int, int, str, str)
 
 router = APIRouter(prefix="/rca/events", tags=["stream"])
 
@@ -60,7 +60,7 @@ class _Reader:
     async def read(self, connection: AsyncConnection) -> list[bytes]:
         """What has landed and was not told yet, a page of it."""
         if not self.more:
-            self.within, self.after = await window(connection, self.within.end), None
+            self.within, self.after = await window(connection, self.within), None
         found = await arrived(connection, self.within, self.filters, self.scenario_key, self.after, PAGE)
         self.more = found.more
         return [self._event(event) for event in found.events]
@@ -78,7 +78,9 @@ class _Reader:
 
     def _place(self) -> str:
         at, identifier = (self.after[0].isoformat(), self.after[1]) if self.after else ("", "")
-        return self.service.cursors.sign(self.query, (_text(self.within.start), _text(self.within.end), at, identifier))
+        within = self.within
+        key = (_text(within.start), _text(within.end), *within.amended, at, identifier)
+        return self.service.cursors.sign(self.query, key)
 
 
 @router.get("/stream", **stream_documents())
@@ -88,11 +90,13 @@ async def stream(
     caller: TheCaller,
     last_event_id: Annotated[str | None, Header(max_length=LONGEST_ID)] = None,
 ) -> StreamingResponse:
-    """Events of the timeline as they land, from now on, or from after Last-Event-ID on: none is left out, none told twice.
+    """Events of the timeline as they land, from now on, or from after Last-Event-ID on: none is left out.
 
-    Each is an event of the timeline, but one named `coverage`, which comes at the beginning and every 15 seconds. An event
-    that is amended when its context arrives is not told again, and a dead letter that is redriven is not told. A stream
-    ends after ten minutes; clients such as a browser's EventSource go on by themselves.
+    Each is an event of the timeline, but one named `coverage`, which comes at the beginning and every 15 seconds. An event is
+    told once, and once more whenever it was amended, with a higher `revision`: its context came, or nobody's context came in
+    time. One that belonged to no scenario is told when it does; one of a redriven dead letter when it lands. What was
+    amended longer than a day ago is not told again after Last-Event-ID. A stream ends after ten minutes; clients such as a
+    browser's EventSource go on by themselves.
     """
     fields = wanted_fields(asked.fields, TrailEvent)
     query = f"stream\n{asked.fingerprint()}"
@@ -108,13 +112,12 @@ async def _begin(
     connection: AsyncConnection, service: Service, query: str, last: str | None
 ) -> tuple[Window, After | None]:
     if last is None:
-        now = await mark(connection)
-        return Window(now, now), None
+        return await opened(connection), None
     try:
-        start, end, at, identifier = service.cursors.read(query, last, _SHAPE)
+        start, end, since, until, at, identifier = service.cursors.read(query, last, _SHAPE)
     except BadCursor as error:
         raise field_problem("Last-Event-ID", str(error)) from None
-    within = Window(_mark(start), _mark(end))
+    within = Window(_mark(start), _mark(end), (since, until))
     return within, (datetime.fromisoformat(at), identifier) if at else None
 
 

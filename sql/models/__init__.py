@@ -6,6 +6,7 @@ What questions know as `dim_user` and `fact_cloudwatch_log` are the views that m
 from sql.models.access import api_key, bi_login
 from sql.models.base import METADATA, SCHEMA
 from sql.models.bookkeeping import (
+    amendment,
     audit_outbox,
     batch,
     connector_watch,
@@ -32,6 +33,7 @@ __all__ = [
     "METADATA",
     "PARTITIONED",
     "SCHEMA",
+    "amendment",
     "api_key",
     "audit_outbox",
     "batch",

@@ -129,6 +129,18 @@ watermark = Table(
     Index("ix_watermark_name", "kind", "name", "watermark_id"),
 )
 
+amendment = Table(
+    "amendment",
+    METADATA,
+    Column("xid", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("event_id", UUID, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("noted_at", Instant, nullable=False, server_default=text("now()")),
+    Index("ix_amendment_xid", "xid"),
+)
+"""What was amended or came out of its turn, for a day. Kept by a trigger of the outbox."""
+
 audit_outbox = Table(
     "audit_outbox",
     METADATA,

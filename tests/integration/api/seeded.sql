@@ -69,3 +69,6 @@ VALUES ('changes', 0, 90001, 1, 'c', 'i'), ('logs', 0, 90001, 1, 'c', 'i');
 INSERT INTO rpt.batch (topic, kafka_partition, first_offset, next_offset, first_event_at, last_event_at)
 SELECT topic, 0, min(n), max(n) + 1, min(at), max(at)
 FROM told CROSS JOIN (VALUES ('changes'), ('logs')) AS topics(topic) GROUP BY topic, n / 200;
+
+INSERT INTO rpt.amendment (xid, kind, event_id, occurred_at)
+SELECT n % 300, kind, event_id, at FROM told CROSS JOIN (VALUES ('change'), ('state_change'), ('log')) AS kinds(kind) WHERE n > 80000;

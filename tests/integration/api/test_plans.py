@@ -98,7 +98,8 @@ def _id() -> str:
 
 
 async def _streamed(connection: AsyncConnection) -> None:
-    within = await stream.window(connection, SINCE)
+    within = await stream.window(connection, stream.Window(SINCE, SINCE))
+    assert within.amended[1] > 0
     found = await stream.arrived(connection, within, TrailFilter(), None, None, 100)
     assert found.events
 

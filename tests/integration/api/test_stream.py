@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,30 +67,46 @@ def told(response: httpx.Response) -> Iterator[Told]:
         lines = {}
 
 
+def newest(found: Iterable[Told]) -> dict[str, int]:
+    """Each event's last revision that was told."""
+    return {event.data["event_id"]: event.data["revision"] for event in found}
+
+
 def listen(
-    url: str, count: int, last: str | None = None, begun: Callable[[], None] = lambda: None, **filters: str
+    url: str,
+    enough: Callable[[list[Told]], bool],
+    last: str | None = None,
+    begun: Callable[[], None] = lambda: None,
+    **filters: str,
 ) -> list[Told]:
-    """The next `count` events of the timeline; `begun` is called once the stream stands."""
+    """The next events of the timeline, until they are enough; `begun` is called once the stream stands."""
     headers = {"Last-Event-ID": last} if last else {}
     found: list[Told] = []
+    give_up_s = time.monotonic() + 30
     with httpx.stream("GET", f"{url}/rca/events/stream", params=filters, headers=headers, timeout=20) as response:
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"].startswith("text/event-stream")
         for event in told(response):
+            assert time.monotonic() < give_up_s, f"only {len(found)} events: {found[-3:]}"
             if event.name == "coverage":
                 assert "complete" in event.data
                 begun()
                 begun = lambda: None  # noqa: E731
                 continue
             found.append(event)
-            if len(found) == count:
+            if enough(found):
                 return found
     raise AssertionError(f"only {len(found)} events")
 
 
-def timeline(database: Any) -> set[str]:
+def timeline(database: Any) -> dict[str, int]:
+    """Each event's revision."""
     with psycopg.connect(database.api_dsn, options=EVERYTHING) as reader:
-        return {row[0] for row in reader.execute("SELECT event_id::text FROM rpt.view_scenario_audit_trail")}
+        return dict(
+            reader.execute(
+                "SELECT event_id::text, max(revision) FROM rpt.view_scenario_audit_trail GROUP BY 1"
+            ).fetchall()
+        )
 
 
 def land(reporting: Reporting) -> None:
@@ -99,7 +116,7 @@ def land(reporting: Reporting) -> None:
         worker(records[start : start + BATCH])
 
 
-def expected(database: Any, reporting: Reporting) -> set[str]:
+def expected(database: Any, reporting: Reporting) -> dict[str, int]:
     """What the stream must tell, from a database that everything landed in."""
     land(reporting)
     found = timeline(database)
@@ -107,12 +124,15 @@ def expected(database: Any, reporting: Reporting) -> set[str]:
     return found
 
 
-def test_every_event_of_the_timeline_is_told_once_as_it_lands(database: Any, reporting: Reporting, url: str) -> None:
+def tellings(found: Iterable[Told]) -> list[tuple[str, int]]:
+    return [(event.data["event_id"], event.data["revision"]) for event in found]
+
+
+def test_every_event_of_the_timeline_is_told_as_it_lands(database: Any, reporting: Reporting, url: str) -> None:
     wanted = expected(database, reporting)
     reporting.worker()  # the partitions are taken, as by a running product
-    found = listen(url, len(wanted), begun=lambda: land(reporting))
-    assert len({event.data["event_id"] for event in found}) == len(found)
-    assert {event.data["event_id"] for event in found} == wanted
+    found = listen(url, lambda found: newest(found) == wanted, begun=lambda: land(reporting))
+    assert len(set(tellings(found))) == len(found)
     assert {event.data["kind"] for event in found} == {"action", "change", "state_change", "log"}
     assert all(event.data["scenario_id"] or event.data["link"] == "shared" for event in found)
 
@@ -123,11 +143,51 @@ def test_a_stream_that_was_cut_off_goes_on_where_it_was(
 ) -> None:
     wanted = expected(database, reporting)
     reporting.worker()
-    first = listen(url, cut, begun=lambda: land(reporting))
-    rest = listen(url, len(wanted) - cut, last=first[-1].id)
-    ids = [event.data["event_id"] for event in (*first, *rest)]
-    assert len(ids) == len(set(ids)) == len(wanted)
-    assert set(ids) == wanted
+    first = listen(url, lambda found: len(found) == cut, begun=lambda: land(reporting))
+    rest = listen(url, lambda found: newest((*first, *found)) == wanted, last=first[-1].id)
+    assert len(set(tellings((*first, *rest)))) == len(first) + len(rest)
+
+
+def test_an_event_is_told_again_when_its_context_comes(database: Any, reporting: Reporting, url: str) -> None:
+    """The changes land without their context; each is told at once, and once more when it is known who made it."""
+    worker, records = reporting.worker(), list(partitioned(tell()))
+    contexts = [record for record in records if record.topic == NAMES.message]
+    changes = [record for record in records if record.topic != NAMES.message]
+    before: dict[str, int] = {}
+
+    def everything_but_contexts() -> None:
+        worker(changes)
+        before.update(timeline(database))
+
+    first = listen(url, lambda found: bool(before) and newest(found) == before, begun=everything_but_contexts)
+    assert "pending" in {event.data["link"] for event in first}
+    worker(contexts)
+    wanted = timeline(database)
+    again = listen(url, lambda found: newest((*first, *found)) == wanted, last=first[-1].id)
+    assert len(set(tellings((*first, *again)))) == len(first) + len(again)
+    amended = [event for event in again if event.data["event_id"] in before]
+    assert len(amended) > 10
+    assert all(event.data["revision"] > before[event.data["event_id"]] for event in amended)
+    assert {event.data["kind"] for event in amended} >= {"action", "change", "state_change"}
+    assert {event.data["link"] for event in amended if event.data["kind"] == "action"} == {"correlated"}
+
+
+def test_a_line_that_belonged_to_nobody_is_told_when_it_does(database: Any, reporting: Reporting, url: str) -> None:
+    worker, records = reporting.worker(), list(partitioned(tell()))
+    lines = [record for record in records if record.topic == NAMES.logs]
+    worker(lines)
+    early = timeline(database)
+    rest = [record for record in records if record.topic != NAMES.logs]
+    wanted: dict[str, int] = {}
+
+    def the_rest() -> None:
+        worker(rest)
+        wanted.update({key: revision for key, revision in timeline(database).items() if early.get(key) != revision})
+
+    found = listen(url, lambda found: bool(wanted) and newest(found) == wanted, begun=the_rest)
+    late = [event for event in found if event.data["kind"] == "log"]
+    assert late
+    assert all(event.data["scenario_id"] or event.data["link"] == "shared" for event in late)
 
 
 def test_a_stream_goes_on_after_its_connections_were_cut(database: Any, reporting: Reporting, url: str) -> None:
@@ -146,15 +206,14 @@ def test_a_stream_goes_on_after_its_connections_were_cut(database: Any, reportin
         land(reporting)
         cut()
 
-    found = listen(url, len(wanted), begun=interrupted)
-    assert {event.data["event_id"] for event in found} == wanted
+    listen(url, lambda found: newest(found) == wanted, begun=interrupted)
 
 
 def test_filters_and_fields(reporting: Reporting, url: str) -> None:
     worker, records = reporting.worker(), list(partitioned(tell()))
     worker(records[:BATCH])  # the scenario is known
     chosen = {"level": "ERROR", "scenario": "s1", "fields": "event_type,run_id"}
-    found = listen(url, 1, begun=lambda: worker(records[BATCH:]) and None, **chosen)
+    found = listen(url, lambda found: len(found) == 1, begun=lambda: worker(records[BATCH:]) and None, **chosen)
     assert [event.data for event in found] == [{"event_type": "log.error", "run_id": "r2"}]
 
 
