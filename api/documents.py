@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
 from api.problems import documented
+from api.rows import Rows
 
 _ALWAYS = (401, 403, 429, 503)
 """Of the gate and the database."""
@@ -48,7 +49,8 @@ def question_documents(name: str, answer: type[Any], *problems: int) -> dict[str
         304: {"description": "The answer is the one that If-None-Match names"},
         **documented(*problems, *_ALWAYS),
     }
-    return {"response_model": answer, "responses": responses}
+    tabular = "items" in answer.__dataclass_fields__
+    return {"response_model": answer | Rows if tabular else answer, "responses": responses}
 
 
 def stream_documents() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from api.limits import HeavyQuestions
 from api.odata.errors import ODataErrors, told_fault
 from api.odata.faults import Fault
 from api.once import given_once
-from api.routers import correlation, health, metrics, nothing, odata, period, run, scenario, stream, user
+from api.routers import correlation, health, metrics, nothing, odata, period, power_bi, run, scenario, stream, user
 from api.service import Service
 from clearsight.settings import Settings, load_settings
 from clearsight.version import VERSION
@@ -40,7 +40,7 @@ def create_api(settings: Settings) -> FastAPI:
         dependencies=[Depends(given_once)],
     )
     api.state.service = service
-    for part in (scenario, run, user, correlation, period, stream, odata, health, metrics):
+    for part in (scenario, run, user, correlation, period, stream, odata, power_bi, health, metrics):
         api.include_router(part.router)
     problems.install(api)
     api.add_exception_handler(Fault, told_fault)

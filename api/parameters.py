@@ -78,7 +78,7 @@ class Asked(BaseModel):
 
     def fingerprint(self) -> str:
         """Equal for equal filters."""
-        chosen = self.model_dump(mode="json", exclude={"fields", "limit", "cursor"})
+        chosen = self.model_dump(mode="json", exclude={"fields", "format", "limit", "cursor"})
         return msgspec.json.encode(chosen, order="deterministic").decode()
 
 
@@ -93,7 +93,13 @@ class Ranged(Asked):
         return self
 
 
-class Paged(Ranged):
+class Tabular(BaseModel):
+    format: Literal["answer", "rows"] = Field(
+        "answer", description="rows: the items as flat rows for Power Query, with next_path; nested values are JSON in a text"
+    )
+
+
+class Paged(Ranged, Tabular):
     limit: int = Field(LIMIT, ge=1, le=MOST)
     cursor: str | None = Field(None, max_length=1000, description="next_cursor of the page before")
 
@@ -203,7 +209,7 @@ class RunsParameters(Paged):
     correlation_id: Text | None = None
 
 
-class ScenariosParameters(Asked):
+class ScenariosParameters(Asked, Tabular):
     owners: list[Text] = Field([], alias="owner", description="user ids")
     statuses: list[Text] = Field([], alias="status", description="the application's own words")
     q: Text | None = Field(None, description="text in the name or the id")

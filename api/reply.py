@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Depends, Request, Response
 
 from api.problems import field_problem
+from api.rows import rows_of
 from clearsight.coverage import Coverage
 
 _ENCODER = msgspec.json.Encoder()
@@ -20,6 +21,7 @@ class Reply:
     """To one request. Every answer has `coverage`."""
 
     def __init__(self, request: Request) -> None:
+        self._request = request
         self._known = request.headers.get("if-none-match", "")[:_LONGEST_TAG]
 
     def __call__(self, answer: Any, fields: str | None = None) -> Response:
@@ -27,7 +29,11 @@ class Reply:
 
         The tag is weak: up to when the changes have landed moves on every second, and does not make another answer.
         """
-        body = _ENCODER.encode(_chosen(answer, fields))
+        chosen = _chosen(answer, fields)
+        if self._request.query_params.get("format") == "rows":
+            told = rows_of(self._request, chosen["items"], answer.next_cursor, answer.coverage.complete)
+            return Response(_ENCODER.encode(told), media_type="application/json")
+        body = _ENCODER.encode(chosen)
         coverage = _ENCODER.encode(answer.coverage)
         tag = f'W/"{hashlib.blake2b(body + _standing(answer.coverage), digest_size=12).hexdigest()}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}

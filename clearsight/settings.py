@@ -106,6 +106,11 @@ class ReportSettings(Section):
     owner_dsn: SecretStr | None = Field(None, description="URL of the owner; only `migrate` uses it")
     writer_dsn: SecretStr | None = Field(None, description="URL of clearsight_writer; the worker uses it")
     api_dsn: SecretStr | None = Field(None, description="URL of clearsight_api; the API and the questions use it")
+    bi_address: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="host:port/database by which Power BI reaches it; empty: where report.api_dsn leads",
+    )
 
 
 class AccountSettings(Section):

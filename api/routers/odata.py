@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.addresses import base_of
 from api.odata.errors import JSON
 from api.odata.faults import Fault, Unknown
 from api.odata.filters import where
@@ -129,9 +130,7 @@ def _context(base: str, found: EntitySet, options: Options) -> str:
 
 
 def _base(request: Request, service: Service) -> str:
-    """By which address the client came, unless another is configured: Power Query keeps its credentials by address."""
-    public = service.settings.api.public_url
-    return f"{public.rstrip('/') if public else str(request.base_url).rstrip('/')}{ROOT}/"
+    return f"{base_of(request, service.settings)}{ROOT}/"
 
 
 def _json(told: dict[str, Any]) -> Response:
