@@ -30,7 +30,8 @@ MASKED = frozenset({"fact_cloudwatch_log"})
 """Readers have a view of it instead."""
 
 _ROLE: LiteralString = """
-SELECT current_user::text AS name, rolsuper AS superuser, pg_is_in_recovery() AS in_recovery,
+SELECT current_user::text AS name, rolsuper AS superuser, rolsuper OR rolbypassrls AS bypasses_policies,
+       pg_is_in_recovery() AS in_recovery,
        (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only') = 'on' AS read_only,
        ARRAY(SELECT name || '=' || reset_val FROM pg_settings
               WHERE name IN ('statement_timeout', 'lock_timeout') ORDER BY name) AS timeouts,
@@ -172,6 +173,7 @@ def _role(role: str, connection: Connection[Any]) -> RoleFacts:
     return RoleFacts(
         name=seen["name"],
         superuser=seen["superuser"],
+        bypasses_policies=seen["bypasses_policies"],
         missing=missing,
         excess=excess,
         timeouts_ms={name: int(value) for name, _, value in (each.partition("=") for each in seen["timeouts"])},

@@ -87,6 +87,13 @@ WRITER_EXCESS = Kind(
     what="the writer {role} may do more than it needs: {excess}",
     mend="as administrator: {revokes}",
 )
+WRITER_SLOW = Kind(
+    code="report.writer-slow",
+    check="rights of the writer",
+    severity="warning",
+    what="row-level security binds the writer {role}: COPY is refused, and the same facts land more slowly",
+    mend="as superuser: ALTER ROLE {role_sql} BYPASSRLS",
+)
 API_RIGHTS = Kind(
     code="report.api-rights",
     check="rights of the API",
@@ -161,6 +168,8 @@ class Pile(msgspec.Struct, frozen=True):
 class RoleFacts(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     superuser: bool
+    bypasses_policies: bool
+    """Row-level security does not bind it."""
     missing: dict[str, str]
     """What it may not do and must → the statement that grants it."""
     excess: dict[str, str]
@@ -273,6 +282,8 @@ def _writer(found: Examination, writer: RoleFacts | None, away: bool, database: 
         found.find(WRITER_EXCESS, excess="it is a superuser", revokes=revokes, **role)
     elif writer.excess:
         found.find(WRITER_EXCESS, excess=shortened(list(writer.excess)), revokes=_statements(writer.excess), **role)
+    if not writer.bypasses_policies:
+        found.find(WRITER_SLOW, **role)
     for setting, found_ms in writer.timeouts_ms.items():
         if 0 < found_ms < LEAST_TIMEOUT_MS:
             names = {"setting": setting, "database_sql": quoted(database)}

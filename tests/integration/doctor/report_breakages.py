@@ -50,6 +50,12 @@ def writer_may_truncate(world: World) -> Report:
         return world.examine()
 
 
+@breaks("report.writer-slow")
+def writer_is_bound_by_policies(world: World) -> Report:
+    with _role(world, "NOBYPASSRLS", "BYPASSRLS"):
+        return world.examine()
+
+
 @breaks("report.api-rights")
 def api_may_not_read(world: World) -> Report:
     on = "SELECT ON rpt.view_scenario_audit_trail"
