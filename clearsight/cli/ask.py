@@ -265,15 +265,30 @@ def logs(
     since: Since = None,
     until: Until = None,
     limit: Limit = 100,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask CloudWatch itself, of the last hour unless --from says otherwise.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Log lines, the newest first, of a scenario, a run, a correlation id, or of levels ERROR and FATAL.
+    """Log lines, the newest first: of a scenario, a run, a correlation id, of levels ERROR and FATAL, or of a period.
+
+    With --live they come from CloudWatch Logs Insights instead of the facts, read and categorised in the same way; AWS
+    charges what such a query reads.
 
     Example: clearsight ask logs --run 3f0c… --level ERROR
     """
-    serious = levels and {level.upper() for level in levels} <= {"ERROR", "FATAL"}
-    if not (scenario or run_id or correlation or serious):
-        raise typer.BadParameter("name one of --scenario, --run, --correlation, or only levels ERROR and FATAL")
+    wanted = tuple(level.upper() for level in levels or ())
+    if live:
+        from clearsight.cli import ask_live
+        from connectors.cloudwatch.live.question import LiveQuestion
+
+        begin, end = ask_live.period(since, until)
+        conditions = (wanted, tuple(categories or ()), tuple(nodes or ()))
+        ask_live.answer(LiveQuestion(begin, end, correlation, scenario, run_id, *conditions, text), limit, as_json)
+        return
+    serious = wanted and set(wanted) <= {"ERROR", "FATAL"}
+    if not (scenario or run_id or correlation or serious or since):
+        raise typer.BadParameter("name one of --scenario, --run, --correlation, --from, or only levels ERROR and FATAL")
 
     async def asked(connection: AsyncConnection, settings: Settings) -> Answer:
         from api.queries.logs import LogFilter
@@ -285,7 +300,7 @@ def logs(
             scenario=scenario,
             run=run_id,
             correlation_id=correlation,
-            levels=tuple(level.upper() for level in levels or ()),
+            levels=wanted,
             categories=tuple(categories or ()),
             nodes=tuple(nodes or ()),
             q=text,

@@ -38,11 +38,13 @@ Since = Annotated[
 ]
 Until = Annotated[datetime | None, typer.Option("--to", parser=instant, metavar="TIME", help="Before this instant.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Event type or kind; may be given several times.")]
-Levels = Annotated[list[str] | None, typer.Option("--level", help="Of log lines; may be given several times.")]
+Levels = Annotated[
+    list[str] | None, typer.Option("--level", "--severity", help="Of log lines; may be given several times.")
+]
 Categories = Annotated[list[str] | None, typer.Option("--category", help="Of errors: timeout, validation, …")]
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be given several times.")]
 Nodes = Annotated[list[str] | None, typer.Option("--node", help="May be given several times.")]
-Correlation = Annotated[str | None, typer.Option("--correlation", help="A correlation id.")]
+Correlation = Annotated[str | None, typer.Option("--correlation", "--correlation-id", help="A correlation id.")]
 Text = Annotated[str | None, typer.Option("--text", help="Text to look for.")]
 OfScenario = Annotated[str | None, typer.Option("--scenario", help="A scenario's id.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]

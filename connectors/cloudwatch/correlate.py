@@ -6,6 +6,7 @@ that the forwarder can know, and `correlation_source` says how it was known.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TypeVar
@@ -25,7 +26,8 @@ class Requests:
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
         self._correlation: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._current: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._current: OrderedDict[str, tuple[int, float, str]] = OrderedDict()
+        """Since when, until when (epoch milliseconds), and which."""
 
     def correlate(self, lines: Iterable[tuple[str, int, Parsed]]) -> None:
         """Complete lines, each (stream, epoch milliseconds, parsed), in order of time. A whole page at once: Lambda's
@@ -38,12 +40,14 @@ class Requests:
             self._inherit(stream, parsed)
 
     def _place(self, stream: str, timestamp: int, parsed: Parsed) -> None:
-        """Note a START; give a line without request id that of the START before it."""
-        since, request_id = self._current.get(stream, (0, ""))
-        if parsed.starts_request and parsed.request_id:
-            if timestamp >= since:
-                self._keep(self._current, stream, (timestamp, parsed.request_id))
-        elif parsed.request_id is None and request_id and timestamp >= since:
+        """Note a START and an END; give a line without request id that of the START before it, up to the END."""
+        since, until, request_id = self._current.get(stream, (0, math.inf, ""))
+        if parsed.request_id:
+            if parsed.starts_request and timestamp >= since:
+                self._keep(self._current, stream, (timestamp, math.inf, parsed.request_id))
+            elif parsed.ends_request and parsed.request_id == request_id:
+                self._keep(self._current, stream, (since, timestamp, request_id))
+        elif request_id and since <= timestamp <= until:
             parsed.request_id = request_id
 
     def _learn(self, stream: str, parsed: Parsed) -> None:

@@ -27,6 +27,7 @@ def read_platform(name: str, document: Document, text: str, _: FieldNames) -> Pa
     kind = str(document["type"])
     status, tracing = record.get("status"), record.get("tracing")
     parsed = Parsed(format=name, message=text, starts_request=kind == "platform.start")
+    parsed.ends_request = kind == "platform.runtimeDone"
     parsed.request_id = record["requestId"] if isinstance(record.get("requestId"), str) else None
     if isinstance(tracing, dict):
         parsed.trace_id = trace_of(str(tracing.get("value", "")))

@@ -33,7 +33,7 @@ def read_platform(text: str) -> Parsed | None:
     if not found:
         return None
     parsed = Parsed(format="lambda-report", message=text, level="INFO", request_id=found[2])
-    parsed.starts_request = found[1] == "START"
+    parsed.starts_request, parsed.ends_request = found[1] == "START", found[1] == "END"
     if "REPORT" in (found[1] or found[3]):
         _read_report(text, parsed)
     return parsed

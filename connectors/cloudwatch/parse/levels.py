@@ -35,6 +35,11 @@ def level_of(raw: object) -> Level | None:
     return _NUMBERS.get(raw) if type(raw) is int else None
 
 
+def names_of(*levels: Level) -> list[str]:
+    """The names that stand for these levels."""
+    return [name for name, level in _LEVELS.items() if level in levels]
+
+
 def inferred(message: str, has_error: bool) -> Level:
     """The level of a line that names none."""
     return "ERROR" if has_error or "Traceback (most recent call last)" in message else "INFO"

@@ -86,6 +86,21 @@ def test_the_command_and_the_api_answer_alike(told: Any, ask: Any, client: httpx
         loop.close()
 
 
+def test_lines_of_a_period_by_node_text_category_and_severity(told: Any, ask: Any) -> None:
+    correlation, period = told[1].correlation_id, ("--from", "2000-01-01T00:00:00Z")
+
+    def levels(*words: str) -> list[str]:
+        answer = ask("logs", *words, "--json")
+        assert answer.exit_code == 0, answer.output
+        return [item["level"] for item in json.loads(answer.stdout)["items"] if item["correlation_id"] == correlation]
+
+    assert levels(*period) == ["ERROR", "INFO"]
+    assert levels(*period, "--node", "demand", "--text", "GROWTH must not", "--to", "2999-01-01T00:00:00Z") == ["ERROR"]
+    assert levels(*period, "--category", "security") == []
+    assert levels(*period, "--to", "2000-01-02T00:00:00Z") == []
+    assert levels("--correlation-id", correlation, "--severity", "error") == ["ERROR"]
+
+
 def test_why_is_one_of_the_questions(told: Any, ask: Any) -> None:
     assert "demand.growth: 0.03 → -4" in ask("why", told[1].run_id).stdout
 

@@ -138,3 +138,12 @@ def test_names_of_the_application_are_ids_in_fields_and_in_text() -> None:
     )
     assert (field.scenario_id, field.correlation_id, field.correlation_source) == ("7", "o-1", "field")
     assert (text.scenario_id, text.correlation_id, text.correlation_source) == ("8", "op-2", "pattern")
+
+
+def test_a_line_after_the_end_of_a_request_belongs_to_no_request() -> None:
+    request = "52fdfc07-2182-154f-163f-5f0f9a621d72"
+    lines = ["before", f"START RequestId: {request} Version: 1", "inside", f"END RequestId: {request}", "after"]
+    transcript, page = Transcript(ORIGIN), events(lines, step=10)
+    assert [each.request_id for each in transcript.read(page)] == [None, request, request, request, None]
+    (late,) = transcript.read([Event("late", page[2].timestamp + 1, None, "s", "came late")])
+    assert late.request_id == request
