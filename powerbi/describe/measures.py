@@ -5,7 +5,7 @@ from __future__ import annotations
 from powerbi.measuring import Of, Rows, Share, Where
 from powerbi.model import Measure
 
-_COUNT, _RATE, _NUMBER, _TIME = "#,##0", "0.0%", "#,##0.0", "yyyy-mm-dd hh:nn:ss"
+_COUNT, _RATE, _NUMBER, _FINE, _TIME = "#,##0", "0.0%", "#,##0.0", "#,##0.0##", "yyyy-mm-dd hh:nn:ss"
 _ENDED = ("succeeded", "failed")
 _SERIOUS = Where("Severity", ("ERROR", "FATAL"))
 
@@ -114,15 +114,31 @@ LINES = (
 )
 
 ERRORS = (
-    Measure(name="Error Lines", value=Of("sum", "Lines"), format=_COUNT, about="Log lines of level ERROR or FATAL."),
+    Measure(
+        name="Error Lines", value=Of("sum", "Lines That Day"), format=_COUNT, about="Log lines of level ERROR or FATAL."
+    ),
     Measure(
         name="Scenarios With Errors",
         value=Of("distinct", "Scenario Key"),
         format=_COUNT,
         about="Scenarios that logged errors.",
     ),
-    Measure(name="First Seen", value=Of("minimum", "First Seen At"), format=_TIME, about="The oldest such line, UTC."),
-    Measure(name="Last Seen", value=Of("maximum", "Last Seen At"), format=_TIME, about="The newest such line, UTC."),
+)
+
+PATTERNS = (
+    Measure(name="Lines", value=Rows(), format=_COUNT, about="Log lines of level ERROR or FATAL."),
+    Measure(
+        name="Example",
+        value=Of("minimum", "Message"),
+        format="@",
+        about="The first message in the order of the alphabet.",
+    ),
+    Measure(name="Runs Hit", value=Of("distinct", "Run Key"), format=_COUNT, about="Runs that logged it."),
+    Measure(
+        name="Scenarios Hit", value=Of("distinct", "Scenario Key"), format=_COUNT, about="Scenarios that logged it."
+    ),
+    Measure(name="First Seen", value=Of("minimum", "Occurred At"), format=_TIME, about="The oldest such line, UTC."),
+    Measure(name="Last Seen", value=Of("maximum", "Occurred At"), format=_TIME, about="The newest such line, UTC."),
 )
 
 STATES = (
@@ -132,7 +148,7 @@ STATES = (
     Measure(
         name="Mean Hours In State",
         value=Of("average", "Ms In State Before", per=3_600_000),
-        format=_NUMBER,
+        format=_FINE,
         about="Hours that scenarios spent in the state that they then left.",
     ),
 )
@@ -186,7 +202,7 @@ COMPARISONS = (
     Measure(
         name="Gap min",
         value=Of("maximum", "Gap ms", per=60_000),
-        format=_NUMBER,
+        format=_FINE,
         about="Minutes from the end of the good run to the start of the later one.",
     ),
     Measure(
@@ -207,7 +223,7 @@ DIFFERENCES = (
     Measure(
         name="Minutes Before Run",
         value=Of("minimum", "Ms Before Run", per=60_000),
-        format=_NUMBER,
+        format=_FINE,
         about="How long before the later run an input got the value that differs.",
     ),
 )

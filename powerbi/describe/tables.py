@@ -265,6 +265,26 @@ EVENTS = Table(
     ),
     measures=measures.EVENTS,
 )
+ERRORS = Table(
+    name="Error",
+    view="errors",
+    about="A log line of level ERROR or FATAL. Those of one pattern are alike.",
+    columns=(
+        joining("Scenario Key", "scenario_key"),
+        joining("User Key", "user_key"),
+        joining("Run Key", "run_key"),
+        joining(_DATE, "occurred_on", "date"),
+        joining(_LEVEL, "level", "text"),
+        joining("Category", "category", "text"),
+        instant("Occurred At", "occurred_at"),
+        text("Error Type", "error_type"),
+        text("Node", "node"),
+        text("Service", "service"),
+        text("Message", "message"),
+        text("Pattern", "pattern"),
+    ),
+    measures=measures.PATTERNS,
+)
 ERROR_DAYS = Table(
     name="Error Day",
     view="errors_by_day",
@@ -278,9 +298,7 @@ ERROR_DAYS = Table(
         text("Node", "node"),
         text("Service", "service"),
         text("Pattern", "pattern"),
-        whole("Lines", "error_lines"),
-        instant("First Seen At", "first_seen_at"),
-        instant("Last Seen At", "last_seen_at"),
+        whole("Lines That Day", "error_lines"),
     ),
     measures=measures.ERRORS,
 )
@@ -310,6 +328,7 @@ FACTS = (
     STATE_CHANGES,
     LOGS,
     EVENTS,
+    ERRORS,
     ERROR_DAYS,
     FRESHNESS,
 )

@@ -44,6 +44,7 @@ def table(
     sort: Sort | None = None,
     only: Only = (),
     top: Top | None = None,
+    style: dict[str, Style] | None = None,
 ) -> Visual:
     return Visual(
         key=key,
@@ -55,7 +56,7 @@ def table(
         sort=sort,
         only=only,
         top=top,
-        style=TABLE,
+        style=style or TABLE,
     )
 
 

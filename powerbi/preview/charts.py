@@ -79,18 +79,22 @@ def _role(shown: Shown, role: str) -> Field | None:
     return fields[0] if fields else None
 
 
-def _legend(shown: Shown, theme: Theme, role: str = "Series") -> Any:
+def _legend(shown: Shown, theme: Theme, size: Size) -> Any:
     """Colour by the series, the same for the same value as in the report."""
-    field = _role(shown, role)
+    field = _role(shown, "Series")
     if field is None:
         return alt.value(theme.series[0])
     present = sorted({str(value) for value in shown.column(field) if value is not None})
     spare = [colour for colour in theme.series if colour not in shown.visual.colours.values()]
+    longest = max((len(value) for value in present), default=1)
+    columns = max(1, int(size[0] * 0.85 / (longest * _LABEL_SIZE * 0.55 + 34)))
     colours = [shown.visual.colours.get(value) or spare[place % len(spare)] for place, value in enumerate(present)]
     return alt.Color(
         f"{_key(shown, field)}:N",
         scale=alt.Scale(domain=present, range=colours),
-        legend=alt.Legend(title=None, orient="top", direction="horizontal", columns=7, symbolType="circle"),
+        legend=None
+        if shown.visual.style.get("legend", {}).get("show") is False
+        else alt.Legend(title=None, orient="top", direction="horizontal", columns=columns, symbolType="circle"),
     )
 
 
@@ -105,7 +109,7 @@ def _columns(shown: Shown, theme: Theme, size: Size) -> Chart:
         .encode(
             x=_steps(shown, by),
             y=alt.Y(f"sum({_key(shown, value)}):Q", title=label(value), axis=_numbers(shown, value)),
-            color=_legend(shown, theme),
+            color=_legend(shown, theme, size),
         )
     )
 
@@ -177,7 +181,7 @@ def _bars(shown: Shown, theme: Theme, size: Size) -> Chart:
         .encode(
             y=alt.Y(f"{_key(shown, by)}:N", sort=order, title=None, axis=alt.Axis(labelLimit=int(size[0] * 0.55))),
             x=alt.X(f"{_key(shown, value)}:Q", title=label(value), axis=_numbers(shown, value)),
-            color=_legend(shown, theme),
+            color=_legend(shown, theme, size),
         )
     )
 
@@ -229,7 +233,7 @@ def _dots(shown: Shown, theme: Theme, size: Size) -> Chart:
                 scale=alt.Scale(padding=12),
             ),
             y=y,
-            color=_legend(shown, theme),
+            color=_legend(shown, theme, size),
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ from powerbi.asking import Scope, visual_bases, visual_query
 from powerbi.layout import placed
 from powerbi.model import Model
 from powerbi.report import Field, MeasureField, Page, Report, Visual
+
+_ROOT = f"{Path(__file__).parents[2]}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def _shown(connection: psycopg.Connection[Any], model: Model, visual: Visual, sc
     asked = [visual_query(model, visual, base, scope) for base in bases]
     answers = [connection.execute(query.sql.encode(), query.parameters).fetchall() for query in asked]
     if len(asked) == 1:
-        return Shown(visual, asked[0].columns, answers[0])
+        return Shown(visual, asked[0].columns, [tuple(map(_from_root, row)) for row in answers[0]])
     assert all(isinstance(each, MeasureField) for each in visual.fields)
     told = {
         each: value
@@ -49,3 +52,8 @@ def _shown(connection: psycopg.Connection[Any], model: Model, visual: Visual, sc
         for each, value in zip(query.columns, rows[0], strict=True)
     }
     return Shown(visual, visual.fields, [tuple(told[each] for each in visual.fields)])
+
+
+def _from_root(value: Any) -> Any:
+    """A stack names files of this checkout from its root."""
+    return value.replace(_ROOT, "") if isinstance(value, str) else value

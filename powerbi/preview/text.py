@@ -16,9 +16,15 @@ def written(model: Model, field: Field, value: Any) -> str:
     """Nothing for null."""
     if value is None:
         return ""
-    table = model.table(field.table)
-    pattern = table.measure(field.name).format if isinstance(field, MeasureField) else ""
-    return _as(pattern, value)
+    return _as(_pattern(model, field), value)
+
+
+def is_text(model: Model, field: Field) -> bool:
+    return _pattern(model, field) == "@"
+
+
+def _pattern(model: Model, field: Field) -> str:
+    return model.table(field.table).measure(field.name).format if isinstance(field, MeasureField) else ""
 
 
 def _as(pattern: str, value: Any) -> str:
@@ -33,6 +39,9 @@ def _as(pattern: str, value: Any) -> str:
             return f"{float(value):+,.1f}"
         case _ if pattern == "#,##0.0":
             return f"{float(value):,.1f}"
+        case _ if pattern == "#,##0.0##":
+            whole, _, rest = f"{float(value):,.3f}".partition(".")
+            return f"{whole}.{rest.rstrip('0') or '0'}"
         case _ if pattern == "#,##0":
             return f"{int(value):,}"
         case _:

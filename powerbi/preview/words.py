@@ -8,13 +8,15 @@ from typing import Any
 from powerbi.model import Model
 from powerbi.preview.shown import Shown
 from powerbi.preview.svg import element, placed, rectangle, text
-from powerbi.preview.text import fitting, label, letters, written
+from powerbi.preview.text import fitting, is_text, label, letters, written
 from powerbi.report import Box, Field, MeasureField, Page, Theme
 
 _TEXT_SIZE, _LINE_HEIGHT, _ROW_HEIGHT, _PADDING = 12.5, 16, 25, 10
-_MOST_ROWS, _MOST_LINES = 60, 9
-_NARROWEST, _WIDEST = 5, 60
-"""Of a column, in letters."""
+_APART = 16
+"""Between what columns say."""
+_MOST_ROWS, _MOST_LINES = 60, 12
+_LETTER = 0.53 * _TEXT_SIZE
+"""Width of most letters."""
 
 
 def cards(model: Model, shown: Shown, theme: Theme, width: float, height: float) -> str:
@@ -34,15 +36,15 @@ def cards(model: Model, shown: Shown, theme: Theme, width: float, height: float)
 
 
 def table(model: Model, shown: Shown, theme: Theme, width: float, height: float) -> str:
-    """As many rows as fit. Texts of several lines, such as stacks, take several."""
+    """As many rows as fit."""
     heads = [label(field) for field in shown.fields]
+    wrapped = shown.visual.style["values"]["wordWrap"] is True
     cells = [
-        [_said(model, field, value) for field, value in zip(shown.fields, row, strict=True)]
+        [_said(model, field, value, wrapped) for field, value in zip(shown.fields, row, strict=True)]
         for row in shown.rows[:_MOST_ROWS]
     ]
     widths = _widths(heads, cells, width)
-    wrapped = any("\n" in cell for row in cells for cell in row)
-    parts = [_line([[head] for head in heads], shown, widths, 0, theme, bold=True)]
+    parts = [_line(model, [[head] for head in heads], shown, widths, 0, theme, bold=True)]
     parts.append(rectangle(0, _ROW_HEIGHT - 4, width, 1, theme.quiet))
     top = _ROW_HEIGHT
     for row in cells:
@@ -50,39 +52,52 @@ def table(model: Model, shown: Shown, theme: Theme, width: float, height: float)
         tall = _ROW_HEIGHT + _LINE_HEIGHT * (max(map(len, lines)) - 1)
         if top + tall > height:
             break
-        parts.append(_line(lines, shown, widths, top, theme))
+        parts.append(_line(model, lines, shown, widths, top, theme))
         top += tall
     return "".join(parts)
 
 
-def _said(model: Model, field: Field, value: Any) -> str:
-    return value if isinstance(value, str) and "\n" in value.strip() else written(model, field, value)
+def _said(model: Model, field: Field, value: Any, wrapped: bool) -> str:
+    return value.strip("\n") if wrapped and isinstance(value, str) else written(model, field, value)
 
 
 def _broken(cell: str, width: float, wrapped: bool) -> list[str]:
-    lines = cell.strip("\n").split("\n")
-    if wrapped and len(lines) == 1:
-        lines = wrap(cell, letters(width - 8, _TEXT_SIZE)) or [""]
+    lines = [cell]
+    if wrapped:
+        most = letters(width - 8, _TEXT_SIZE)
+        lines = [part for line in cell.split("\n") for part in wrap(line, most, drop_whitespace=False) or [""]]
     kept = lines[:_MOST_LINES] + (["…"] if len(lines) > _MOST_LINES else [])
     return [fitting(line.rstrip(), width - 8, _TEXT_SIZE) for line in kept]
 
 
 def _widths(heads: list[str], cells: list[list[str]], width: float) -> list[float]:
-    """By the longest line of each column, within limits, stretched to the whole width."""
+    """Each column gets what its longest line needs, as long as it needs no more than its share of what is left."""
     columns = zip(*cells, strict=True) if cells else [()] * len(heads)
-    longest = [
-        min(_WIDEST, max(_NARROWEST, len(head) + 2, *(len(line) for cell in column for line in cell.split("\n")), 0))
+    wanted = [
+        _APART + _LETTER * max(len(head) + 1, *(len(line) for cell in column for line in cell.split("\n")), 0)
         for head, column in zip(heads, columns, strict=True)
     ]
-    return [width * each / sum(longest) for each in longest]
+    given: dict[int, float] = {}
+    for place in sorted(range(len(wanted)), key=lambda place: wanted[place]):
+        share = (width - sum(given.values())) / (len(wanted) - len(given))
+        given[place] = min(wanted[place], share)
+    stretch = width / sum(given.values())
+    return [given[place] * stretch for place in range(len(wanted))]
 
 
 def _line(
-    row: list[list[str]], shown: Shown, widths: list[float], top: float, theme: Theme, *, bold: bool = False
+    model: Model,
+    row: list[list[str]],
+    shown: Shown,
+    widths: list[float],
+    top: float,
+    theme: Theme,
+    *,
+    bold: bool = False,
 ) -> str:
     parts, x = [], 0.0
     for field, lines, width in zip(shown.fields, row, widths, strict=True):
-        right = isinstance(field, MeasureField)
+        right = isinstance(field, MeasureField) and not is_text(model, field)
         for number, line in enumerate(lines):
             y = top + 15 + number * _LINE_HEIGHT
             end, place = ("end", x + width - 8) if right else ("start", x)

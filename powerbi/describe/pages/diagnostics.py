@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from powerbi.describe.look import KINDS
+from powerbi.describe.look import KINDS, TEXTS
 from powerbi.describe.pages.shared import CATEGORY, REFRESH_S, RUN_ID, SCENARIO, SLICERS, USER
 from powerbi.describe.things import bars, cards, column, measure, table
 from powerbi.layout import across
 from powerbi.measuring import Where
 from powerbi.report import Page, Sort
 
-_RUN, _FIGURES = across(7, 4, height=132)
+_RUN, _FIGURES = across(3, 1, height=132)
 _INPUTS, _NODES, _CHANGED = across(4, 3, 4, top=148, height=300)
-_LOGS, _DETAILS = across(3, 2, top=464, height=388)
+_LOGS, _DETAILS = across(1, 1, top=464, height=388)
 _WHEN = column("Log", "Occurred At", "When (UTC)")
 _SEQ = column("Log", "Event Seq", "Order (µs)")
 _SERIOUS = (("Log", Where("Severity", ("ERROR", "FATAL"))),)
@@ -100,6 +100,7 @@ DIAGNOSTICS = Page(
             column("Log", "Stack"),
             sort=Sort(_WHEN, descending=False),
             only=_SERIOUS,
+            style=TEXTS,
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from powerbi.describe.look import ACTIONS
 from powerbi.describe.pages.shared import DAY, REFRESH_S, SCENARIO, SLICERS, USER
 from powerbi.describe.things import bars, cards, column, columns, dots, measure, table
 from powerbi.layout import across
@@ -44,17 +45,20 @@ JOURNEY = Page(
                 "Y": (measure("Action", "Action Lane", "Lane"),),
                 "Size": (_ACTIONS,),
             },
+            colours=ACTIONS,
             style={"valueAxis": {"show": False}},
         ),
         bars("common", _COMMON, "Most common actions", "Bars: actions by kind", _ACTION, _ACTIONS),
         columns(
             "activity",
             _ACTIVITY,
-            "Activity by day",
+            "Activity by day (colours as above)",
             "Columns: actions a day by kind",
             (DAY,),
             _ACTIONS,
             _ACTION,
+            colours=ACTIONS,
+            style={"legend": {"show": False}},
         ),
         table(
             "users",

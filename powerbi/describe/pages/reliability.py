@@ -11,7 +11,7 @@ _ALL = across(1, height=120)[0]
 _DAILY, _CATEGORIES, _NODES = across(3, 2, 2, top=136, height=350)
 _PATTERNS, _STATES = across(5, 2, top=502, height=350)
 _FAILURES = measure("Run", "Failure Count", "Failures")
-_LINES = measure("Error Day", "Error Lines")
+_LINES = measure("Error", "Lines")
 
 RELIABILITY = Page(
     key="reliability",
@@ -27,7 +27,7 @@ RELIABILITY = Page(
             _FAILURES,
             measure("Run", "Mean Time To Failure s", "Mean time to failure (s)"),
             measure("Run", "Mean Duration s", "Mean duration (s)"),
-            _LINES,
+            measure("Error Day", "Error Lines"),
             measure("Error Day", "Scenarios With Errors", "Scenarios with errors"),
         ),
         line(
@@ -52,16 +52,17 @@ RELIABILITY = Page(
             "patterns",
             _PATTERNS,
             "Recurring patterns of errors",
-            "Table: errors that are alike, with lines, scenarios, first and last time",
+            "Table: errors that are alike, with an example, lines, runs, scenarios, first and last time",
             CATEGORY,
-            column("Error Day", "Error Type", "Type"),
-            column("Error Day", "Node"),
-            column("Error Day", "Service"),
-            column("Error Day", "Pattern"),
+            column("Error", "Error Type", "Type"),
+            column("Error", "Node"),
+            measure("Error", "Example"),
             _LINES,
-            measure("Error Day", "Scenarios With Errors", "Scenarios"),
-            measure("Error Day", "First Seen", "First (UTC)"),
-            measure("Error Day", "Last Seen", "Last (UTC)"),
+            measure("Error", "Runs Hit", "Runs"),
+            measure("Error", "Scenarios Hit", "Scenarios"),
+            measure("Error", "First Seen", "First (UTC)"),
+            measure("Error", "Last Seen", "Last (UTC)"),
+            column("Error", "Pattern"),
             sort=Sort(_LINES),
         ),
         bars(

@@ -8,7 +8,7 @@ import pytest
 
 from powerbi.asking import visual_bases
 from powerbi.describe import MODEL, REPORT
-from powerbi.describe.look import KINDS, OUTCOMES, THEME
+from powerbi.describe.look import ACTIONS, KINDS, OUTCOMES, THEME
 from powerbi.layout import placed
 from powerbi.report import ColumnField, Page
 from powerbi.write.tmdl import TYPES
@@ -115,7 +115,17 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.parametrize(
     "colour",
-    [*THEME.series, *OUTCOMES.values(), *KINDS.values(), THEME.good, THEME.neutral, THEME.bad, THEME.ink, THEME.quiet],
+    [
+        *THEME.series,
+        *OUTCOMES.values(),
+        *KINDS.values(),
+        *ACTIONS.values(),
+        THEME.good,
+        THEME.neutral,
+        THEME.bad,
+        THEME.ink,
+        THEME.quiet,
+    ],
 )
 @pytest.mark.parametrize("ground", [THEME.paper])
 def test_colours_stand_out_from_the_paper(colour: str, ground: str) -> None:
