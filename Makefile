@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-seed bench-api seed api-guide powerbi powerbi-preview chaos clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-forwarder bench-seed bench-api seed api-guide powerbi powerbi-preview chaos fuzz-lines clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ bench-scale: $(STAMP) ## landing beside 20 million facts, by three workers, of o
 bench-freshness: $(STAMP) ## commit to answer at 500 commits/s, beside Debezium's own floor
 	$(RUN)/python tests/bench/freshness.py $(ARGS)
 
+bench-forwarder: $(STAMP) ## the log forwarder: history, lag, a soak of two hours in ten minutes with 50 kills, other algorithms
+	PYTHONPATH=tests $(RUN)/python tests/bench/forwarder.py $(ARGS)
+
 bench-seed: $(STAMP) ## 10,000 log records, a long audit trail, answer times of the API
 	$(RUN)/python tests/bench/seed.py $(ARGS)
 
@@ -96,6 +99,10 @@ powerbi: $(STAMP) ## write the Power BI project anew from its description, power
 
 powerbi-preview: $(STAMP) ## pictures of the Power BI pages for docs/power-bi, from the running stack's data
 	$(RUN)/python -m powerbi.preview $(ARGS)
+
+LINES ?= 200000
+fuzz-lines: $(STAMP) ## damaged log lines through forwarder and worker; LINES=200000 SEED=7
+	PYTHONPATH=tests $(RUN)/python -m fuzz.lines --lines $(LINES) --seed $(SEED)
 
 FAULTS ?= 20
 SEED ?= 1

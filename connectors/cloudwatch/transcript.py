@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +11,17 @@ from connectors.cloudwatch.continuations import Continuations, inherit
 from connectors.cloudwatch.correlate import Requests
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.parse.clean import clean_text
 from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
+from connectors.cloudwatch.parse.plain import read_text
 from connectors.cloudwatch.parse.recognise import parse
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
+
+UNREAD = "unread"
+"""Attribute of a line whose reader failed: the name of the error."""
+
+log = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
@@ -35,11 +43,23 @@ class Transcript:
     def read(self, events: Sequence[Event]) -> list[Parsed]:
         """What a page of events says, in their order (that of time). A page that was delivered already may be read again:
         it teaches which request has which correlation id."""
-        parsed = [parse(event.message, self._names) for event in events]
+        parsed = [self._parsed(event.message) for event in events]
         continued = self._continuations.join(events, parsed)
         self._requests.correlate((event.stream, event.timestamp, p) for event, p in zip(events, parsed, strict=True))
         inherit(continued)
         return parsed
+
+    def _parsed(self, message: str) -> Parsed:
+        """A fault of a reader must not stop the lines behind: such a line is text, and says so."""
+        try:
+            return parse(message, self._names)
+        except Exception as error:
+            log.warning(
+                "a line of %s is sent as text: its reader failed (%s)", self._origin.group, type(error).__name__
+            )
+            parsed = read_text(clean_text(message)[0])
+            parsed.attributes = {UNREAD: type(error).__name__}
+            return parsed
 
     def record(self, event: Event, parsed: Parsed, now: int, via: Via = "pull") -> Record:
         """The record on `clearsight.logs`, redacted; `now` in epoch milliseconds."""

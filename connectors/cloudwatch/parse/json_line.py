@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from connectors.cloudwatch.parse.clean import clean_value
 from connectors.cloudwatch.parse.fields import FieldNames
 from connectors.cloudwatch.parse.json_error import take_error
 from connectors.cloudwatch.parse.levels import inferred, level_of
@@ -17,6 +18,7 @@ from connectors.cloudwatch.parse.stacks import make_error, mentioned
 
 Document = dict[str, Any]
 
+ESCAPED_NUL = "\\u0000"
 MAX_DEPTH = 64
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_BYTES = 8192
@@ -33,9 +35,13 @@ class JsonFormat(NamedTuple):
 
 
 def document_of(text: str) -> Document | None:
-    """The object that the text is; None for any other text, and for one that nests deeper than is sane."""
+    """The object that the text is, without what Postgres refuses; None for any other text, and for one that nests deeper
+    than is sane."""
     document = json_of(text)
-    return document if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    cleaned: Document = clean_value(document) if ESCAPED_NUL in text else document
+    return cleaned
 
 
 def json_of(text: str) -> Any:

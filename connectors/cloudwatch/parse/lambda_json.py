@@ -31,7 +31,7 @@ def read_platform(name: str, document: Document, text: str, _: FieldNames) -> Pa
     parsed.request_id = record["requestId"] if isinstance(record.get("requestId"), str) else None
     if isinstance(tracing, dict):
         parsed.trace_id = trace_of(str(tracing.get("value", "")))
-    failed = status in _FAILED
+    failed = isinstance(status, str) and status in _FAILED
     parsed.level = "ERROR" if failed else "WARN" if kind == "platform.logsDropped" else level_of("INFO")
     if failed:
         error_type = record.get("errorType") or (TIMED_OUT if status == "timeout" else None)

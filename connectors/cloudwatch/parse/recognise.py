@@ -7,13 +7,12 @@ from collections.abc import Callable
 from connectors.cloudwatch.parse import containers, lambda_json, lambda_text, loggers, metrics, plain, postgres
 from connectors.cloudwatch.parse.clean import clean_text, clean_value
 from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
-from connectors.cloudwatch.parse.json_line import Document, JsonFormat, document_of, read_document
+from connectors.cloudwatch.parse.json_line import ESCAPED_NUL, Document, JsonFormat, json_of, read_document
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import causes_of
 from connectors.cloudwatch.parse.structured import take_document
 
 MAX_WRAPPERS = 2
-_ESCAPED_NUL = "\\u0000"
 
 JsonReader = Callable[[str, Document, str, FieldNames], Parsed]
 TextReader = Callable[[str], Parsed | None]
@@ -50,12 +49,12 @@ def parse(raw: str, names: FieldNames = KNOWN_NAMES) -> Parsed:
 
 def _parse(text: str, names: FieldNames, wrappers: int) -> tuple[Parsed, int]:
     """The line, and how many escaped NULs were replaced in it."""
-    document = document_of(text) if text.startswith("{") else None
-    if document is None:
+    document = json_of(text) if text.startswith("{") else None
+    if not isinstance(document, dict):
         return _parse_text(text, names), 0
     escaped = 0
-    if _ESCAPED_NUL in text:
-        document, escaped = clean_value(document), text.count(_ESCAPED_NUL)
+    if ESCAPED_NUL in text:
+        document, escaped = clean_value(document), text.count(ESCAPED_NUL)
     if wrappers and (said := containers.said_in(document)) is not None:
         parsed, more = _parse(said.rstrip("\r\n"), names, wrappers - 1)
         parsed.attributes = {**parsed.attributes, **containers.told_by(document)}
