@@ -28,11 +28,13 @@ _NEWEST: dict[Kind, Column[int]] = {
 
 
 class Unknown(NotFound):
-    """No such id has landed. `kind` is what was asked for, `known` the newest ids of that kind."""
+    """No such id has landed. `kind` is what was asked for, `known` the newest ids of that kind; of correlations none."""
 
     def __init__(self, kind: Kind, asked: str, is_a: Kind | None, known: list[str]) -> None:
         name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in asked[:80])
         mend = f"the newest that are known: {', '.join(known)}" if known else f"no {kind} has landed yet"
+        if kind == "correlation":
+            mend = "ask for one that an event, a run or a log line names"
         if is_a:
             mend = f"it is the id of a {is_a}; ask for that"
         super().__init__(f"no {kind} {name} has landed", mend)

@@ -29,7 +29,30 @@ def instant(text: str | datetime) -> datetime:
         raise typer.BadParameter("write it as 2026-11-22T08:00:00Z") from None
     if found.tzinfo is None:
         raise typer.BadParameter("it has no offset; write it as 2026-11-22T08:00:00Z")
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter("out of range") from None
+
+
+def in_order(since: datetime | None, until: datetime | None) -> None:
+    """Raises typer.BadParameter."""
+    if since is not None and until is not None and since >= until:
+        raise typer.BadParameter("it must be before --to", param_hint="--from")
+
+
+def _one_of(names: tuple[str, ...], change: Callable[[str], str]) -> Callable[[list[str] | None], list[str] | None]:
+    def check(given: list[str] | None) -> list[str] | None:
+        for each in given or ():
+            if change(each) not in names:
+                raise typer.BadParameter(f"{each!r} is none of {', '.join(names)}")
+        return given and [change(each) for each in given]
+
+    return check
+
+
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+OUTCOMES = ("succeeded", "failed", "running")
 
 
 Scenario = Annotated[str, typer.Argument(help="The scenario's id, as the application knows it.")]
@@ -39,13 +62,23 @@ Since = Annotated[
 Until = Annotated[datetime | None, typer.Option("--to", parser=instant, metavar="TIME", help="Before this instant.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Event type or kind; may be given several times.")]
 Levels = Annotated[
-    list[str] | None, typer.Option("--level", "--severity", help="Of log lines; may be given several times.")
+    list[str] | None,
+    typer.Option(
+        "--level",
+        "--severity",
+        help="Of log lines; may be given several times.",
+        callback=_one_of(LEVELS, str.upper),
+    ),
 ]
 Categories = Annotated[list[str] | None, typer.Option("--category", help="Of errors: timeout, validation, …")]
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be given several times.")]
 Nodes = Annotated[list[str] | None, typer.Option("--node", help="May be given several times.")]
 Correlation = Annotated[str | None, typer.Option("--correlation", "--correlation-id", help="A correlation id.")]
 Text = Annotated[str | None, typer.Option("--text", help="Text to look for.")]
+Outcomes = Annotated[
+    list[str] | None,
+    typer.Option("--outcome", help="succeeded, failed or running.", callback=_one_of(OUTCOMES, str.lower)),
+]
 OfScenario = Annotated[str | None, typer.Option("--scenario", help="A scenario's id.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 Top = Annotated[int, typer.Option(min=1, max=100, help="Entries of each list.")]
@@ -64,11 +97,12 @@ def events(
 ) -> TrailFilter:
     from api.queries.branch import TrailFilter
 
+    in_order(since, until)
     return TrailFilter(
         since=since,
         until=until,
         types=tuple(types or ()),
-        levels=tuple(level.upper() for level in levels or ()),
+        levels=tuple(levels or ()),
         categories=tuple(categories or ()),
         users=tuple(users or ()),
         correlation_id=correlation,
@@ -89,7 +123,10 @@ def answer(name: str, asked: Question, as_json: bool) -> None:
 
     from clearsight.settings import load_settings
 
-    found, covered = asyncio.run(_ask(load_settings(), asked))
+    try:
+        found, covered = asyncio.run(_ask(load_settings(), asked))
+    except UnicodeEncodeError:
+        raise typer.BadParameter("what is asked for must be UTF-8") from None
     if as_json:
         from clearsight.cli.ask_json import text
 

@@ -127,3 +127,31 @@ def test_a_wrong_question_is_answered_in_one_line(
     else:
         assert getattr(answer.exception, "exit_code", None) == code
         assert said in str(answer.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("trail", "s", "--from", "0001-01-01T00:00:00+14:00"), "out of range"),
+        (("trail", "s", "--to", "9999-12-31T23:59:59-14:00"), "out of range"),
+        (("trail", "s", "--from", "2026-11-24T00:00:00Z", "--to", "2026-11-23T00:00:00Z"), "must be before --to"),
+        (("errors", "--to", "2026-11-23T00:00:00Z", "--from", "2026-11-24T00:00:00Z"), "must be before --to"),
+        (("out-of-band", "--to", "2026-11-23T00:00:00Z", "--from", "2026-11-23T00:00:00Z"), "must be before --to"),
+        (("trail", "s", "--level", "fatale"), "'fatale' is none of TRACE"),
+        (("runs", "--outcome", "bogus"), "'bogus' is none of succeeded"),
+        (("correlation", "a\udcff"), "must be UTF-8"),
+        (("scenarios", "--text", "\udcff"), "must be UTF-8"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(ask: Any, words: tuple[str, ...], said: str) -> None:
+    answer = ask(*words)
+    assert answer.exit_code == 2
+    assert said in " ".join(answer.output.replace("│", " ").split())
+
+
+def test_nothing_is_said_to_be_nothing(told: Any, ask: Any) -> None:
+    story, _ = told
+    answer = ask("trail", story.scenario_id, "--category", "none")
+    assert (answer.exit_code, "nothing was found" in answer.output) == (0, True)
+    unknown = ask("correlation", "nobody's")
+    assert "has landed yet" not in str(unknown.exception)

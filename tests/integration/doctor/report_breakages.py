@@ -38,7 +38,8 @@ def newer(world: World) -> Report:
 
 @breaks("report.writer-rights")
 def writer_may_not_insert(world: World) -> Report:
-    on = "INSERT ON rpt.gap"
+    """Where the worker, which ends at such an error, does not write meanwhile."""
+    on = "INSERT ON rpt.dead_letter"
     with world.report(f"REVOKE {on} FROM clearsight_writer", f"GRANT {on} TO clearsight_writer"):
         return world.examine()
 
