@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime
@@ -27,16 +26,14 @@ _SMALL_SIZE, _LABEL_SIZE = 12, 12
 _AXIS_LINES = {"gridColor": "#E5E7EB", "domainColor": "#9CA3AF", "tickColor": "#9CA3AF"}
 
 
-def chart_svg(shown: Shown, theme: Theme, width: float, height: float, name: str) -> str:
-    """An `<svg>` of this size. Its ids begin with `name`, so that several fit one document."""
+def chart_svg(shown: Shown, theme: Theme, width: float, height: float) -> str:
+    """An `<svg>` of this size."""
     made = _CHARTS[shown.visual.kind](shown, theme, (width, height))
     chart = made.properties(
         width=width, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding"), background=theme.paper
     )
     looks = _configured(chart, theme)
-    drawn = vl_convert.vegalite_to_svg(looks.to_dict())
-    drawn = re.sub(r'\bid="', f'id="{name}-', drawn)
-    return re.sub(r"url\(#", f"url(#{name}-", drawn)
+    return vl_convert.vegalite_to_svg(looks.to_dict())
 
 
 def _configured(chart: Chart, theme: Theme) -> Chart:

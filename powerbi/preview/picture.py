@@ -64,5 +64,5 @@ def _content(model: Model, shown: Shown, theme: Theme) -> str:
     elif visual.kind == "tableEx":
         inside = words.table(model, shown, theme, width, height)
     else:
-        inside = chart_svg(shown, theme, width, height - 4, visual.key)
+        inside = chart_svg(shown, theme, width, height - 4)
     return placed(inside, _PADDING, top + 4)

@@ -51,7 +51,7 @@ def _as(pattern: str, value: Any) -> str:
 def fitting(text: str, width: float, size: float) -> str:
     """As much of a text as fits, with … where something is left out."""
     most = letters(width, size)
-    return text if len(text) <= most else text[: max(1, most - 1)].rstrip() + "…"
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def letters(width: float, size: float) -> int:

@@ -10,6 +10,7 @@ from powerbi.asking import visual_bases
 from powerbi.describe import MODEL, REPORT
 from powerbi.describe.look import ACTIONS, KINDS, OUTCOMES, THEME
 from powerbi.layout import placed
+from powerbi.model import Table
 from powerbi.report import ColumnField, Page
 from powerbi.write.tmdl import TYPES
 from sql.bi import views
@@ -38,7 +39,7 @@ def test_the_five_pages() -> None:
 
 
 @pytest.mark.parametrize("table", MODEL.tables, ids=lambda table: table.name)
-def test_each_column_is_in_its_view_with_a_type_that_fits(table) -> None:
+def test_each_column_is_in_its_view_with_a_type_that_fits(table: Table) -> None:
     columns = {each.name: each.type for each in views()[table.view].columns}
     for column in table.columns:
         if column.source:
