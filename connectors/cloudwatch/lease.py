@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _CONFIRM_S = 5.0
+PATIENCE_S = 3.0
+"""To join takes a while even where nobody else is."""
 
 
 class Lease(Protocol):
@@ -117,11 +119,11 @@ class Leadership:
 
     def begin(self) -> bool:
         """Wait for the lease; False when asked to stop before it came."""
-        waited = False
+        said, since = False, time.monotonic()
         while not (term := self._lease.term):
-            if not waited:
+            if not said and time.monotonic() - since > PATIENCE_S:
                 log.info("standing by: another forwarder writes, or its lease has not run out yet")
-                waited = True
+                said = True
             if self._stopping.wait(_POLL_S):
                 return False
         self._term = term

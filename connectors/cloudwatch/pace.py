@@ -12,9 +12,11 @@ from connectors.cloudwatch.window import Tier, Window
 ENOUGH = 500
 """Lines after which quantiles mean something."""
 
-POLL_SHARE = 4
-"""The hot tier is read so often that waiting for it adds a small part to the median lag, and rests this many times as
-long as it reads."""
+POLL_SHARE = 2
+"""The hot tier is read so often that waiting for it adds a part of the median lag; more often costs more than it gains."""
+
+REST = 4
+"""The hot tier rests this many times as long as it reads."""
 
 LIVE_MS = 5_000
 """Where the hot tier was last read longer ago than this, and than three of its intervals, what it finds says nothing of
@@ -92,7 +94,7 @@ class Pace:
 
     def _tuned(self) -> tuple[Tier, ...]:
         backs = [reach(self._lag) for reach in _REACH]
-        poll_ms = max(self._lag.quantile_ms(0.5) // POLL_SHARE, int(self._reading_ms * POLL_SHARE))
+        poll_ms = max(self._lag.quantile_ms(0.5) // POLL_SHARE, int(self._reading_ms * REST))
         everies = [poll_ms, backs[1] // 2, 0]
         return tuple(
             Tier(

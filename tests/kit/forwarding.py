@@ -8,15 +8,19 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+from confluent_kafka.admin import AdminClient, NewTopic
 from kit.waiting import until
 
 from clearsight.logline import ForwarderState
-from clearsight.topics import TopicNames
+from clearsight.topics import TopicNames, topics
 from connectors.cloudwatch.state import read_states
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 
@@ -24,6 +28,21 @@ from connectors.cloudwatch.topic_reader import KafkaTopicReader
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def fresh_topics(servers: str) -> Iterator[TopicNames]:
+    """The forwarder's topics, as the product makes them, under a prefix of their own."""
+    names = TopicNames(f"t{uuid.uuid4().hex[:12]}")
+    own = (names.logs, names.forwarder_state, names.forwarder_jobs)
+    wanted = [topic for topic in topics(names.prefix, (), 30) if topic.name in own]
+    admin = AdminClient({"bootstrap.servers": servers})
+    made = admin.create_topics([NewTopic(topic.name, topic.partitions, 1, config=topic.config) for topic in wanted])
+    for future in made.values():
+        future.result(30)
+    yield names
+    for future in admin.delete_topics(list(own)).values():
+        future.result(30)
 
 
 def logs_client(port: int) -> Any:

@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from kit.forwarding import fresh_topics
 
-from clearsight.topics import TopicNames, topics
+from clearsight.topics import TopicNames
 
 UP_LIMIT_S = 300
 
@@ -33,14 +32,5 @@ def bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture
 def topic_names(bootstrap_servers: str) -> Iterator[TopicNames]:
-    """Fresh topics, as the product makes them, under a prefix of their own."""
-    names = TopicNames(f"t{uuid.uuid4().hex[:12]}")
-    own = (names.logs, names.forwarder_state, names.forwarder_jobs)
-    wanted = [topic for topic in topics(names.prefix, (), 30) if topic.name in own]
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-    made = admin.create_topics([NewTopic(topic.name, topic.partitions, 1, config=topic.config) for topic in wanted])
-    for future in made.values():
-        future.result(30)
-    yield names
-    for future in admin.delete_topics([topic.name for topic in wanted]).values():
-        future.result(30)
+    with fresh_topics(bootstrap_servers) as names:
+        yield names

@@ -1,0 +1,252 @@
+"""The forwarder as it is operated: health, metrics, a second instance, an end in order, and what one test each needs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.forwarding import Programs, free_port, logs_client
+from kit.waiting import until
+
+from clearsight.topics import TopicNames
+
+pytestmark = pytest.mark.integration
+
+GROUP = "/op/a"
+LIMIT_S = 20
+
+
+@pytest.fixture
+def programs(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) -> Iterator[Programs]:
+    programs = Programs(tmp_path, bootstrap_servers, topic_names, (GROUP,))
+    yield programs
+    programs.close()
+
+
+class Writer:
+    def __init__(self, programs: Programs) -> None:
+        self._logs = logs_client(programs.port)
+        self._logs.create_log_stream(logGroupName=GROUP, logStreamName="s")
+        self.count = 0
+
+    def write(self, count: int = 50) -> None:
+        now = time.time_ns() // 1_000_000
+        events = [{"timestamp": now, "message": f"line {self.count + n}"} for n in range(count)]
+        self._logs.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=events)
+        self.count += count
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def role(port: int) -> str | None:
+    """None while nobody answers."""
+    try:
+        return str(json.loads(ask(port, "/health")[1])["role"])
+    except OSError:
+        return None
+
+
+def test_health_and_metrics_tell_what_is_done(programs: Programs) -> None:
+    programs.simulator()
+    writer = Writer(programs)
+    programs.forwarder()
+    programs.wait_until_ready()
+    writer.write()
+    until(lambda: programs.count() == 50, "all is there")
+    status, body = ask(programs.http_port, "/health")
+    assert (status, json.loads(body)["status"], json.loads(body)["role"]) == (200, "ok", "writing")
+    assert json.loads(body)["through"].keys() == {GROUP}
+    _, metrics = ask(programs.http_port, "/metrics")
+    assert 'clearsight_forwarder_lines_total{via="pull"} 50.0' in metrics
+    for name in ("calls_total", "seen_ids", "watermark_age_seconds", "visible_lag_seconds_bucket", "leading 1.0"):
+        assert f"clearsight_forwarder_{name}" in metrics
+
+
+def test_a_denied_group_makes_it_unhealthy_and_stops_no_other(programs: Programs) -> None:
+    programs.groups = (GROUP, "/op/secret")
+    programs.simulator("--deny", "/op/secret")
+    writer = Writer(programs)
+    forwarder = programs.forwarder()
+    programs.wait_until_ready()
+    writer.write()
+    until(lambda: programs.count() == 50, "the other group is read")
+    status, body = ask(programs.http_port, "/health")
+    assert (status, list(json.loads(body)["problems"])) == (503, ["/op/secret"])
+    assert forwarder.poll() is None
+
+
+def test_a_second_instance_stands_by_and_takes_over(programs: Programs) -> None:
+    programs.simulator()
+    writer = Writer(programs)
+    first = programs.forwarder()
+    programs.wait_until_ready()
+    second_port = free_port()
+    second = programs.start("forward", CLEARSIGHT_FORWARDER__HTTP_PORT=str(second_port))
+    until(lambda: role(second_port) == "standing by", "the second one stands by")
+    assert ask(second_port, "/health")[0] == 200
+    for _ in range(20):
+        writer.write()
+    first.kill()
+    first.wait()
+    for _ in range(20):
+        writer.write()
+    until(lambda: programs.count() >= writer.count, "the second one has taken over")
+    third = programs.forwarder()
+    writer.write()
+    until(lambda: programs.count() >= writer.count, "it writes on beside a third")
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(LIMIT_S) == 0
+    writer.write()
+    until(lambda: programs.count() >= writer.count, "the third has taken over")
+    assert third.poll() is None
+    assert programs.published() == programs.ledger()
+
+
+def test_a_frozen_writer_that_wakes_up_sees_that_it_lost_the_lease(programs: Programs) -> None:
+    programs.simulator()
+    writer = Writer(programs)
+    first = programs.forwarder()
+    programs.wait_until_ready()
+    writer.write()
+    until(lambda: programs.count() >= writer.count, "it writes")
+    first.send_signal(signal.SIGSTOP)
+    second = programs.start("forward", CLEARSIGHT_FORWARDER__HTTP_PORT=str(free_port()))
+    for _ in range(10):
+        writer.write()
+    until(lambda: programs.count() >= writer.count, "the second one has taken over")
+    first.send_signal(signal.SIGCONT)
+    until(lambda: role(programs.http_port) == "standing by", "the first stands by")
+    for _ in range(10):
+        writer.write()
+    until(lambda: programs.count() >= writer.count, "the second one writes on")
+    assert second.poll() is None
+    assert programs.published() == programs.ledger()
+
+
+def hanging(port: int) -> socket.socket:
+    """Accepts calls and never answers."""
+    listener = socket.create_server(("127.0.0.1", port))
+    kept: list[Any] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                kept.append(listener.accept())
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener
+
+
+def stop(program: subprocess.Popen[bytes]) -> float:
+    began = time.monotonic()
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(30) == 0
+    return time.monotonic() - began
+
+
+def test_sigterm_ends_it_in_order_while_lines_come(programs: Programs) -> None:
+    programs.simulator()
+    writer = Writer(programs)
+    forwarder = programs.forwarder()
+    programs.wait_until_ready()
+    for _ in range(10):
+        writer.write(500)
+    assert stop(forwarder) < LIMIT_S
+    published = programs.published()
+    assert len(published) == len(set(published))
+    state = programs.states()[GROUP]
+    assert sum(state.offsets.values()) == len(published)
+    programs.forwarder()
+    until(lambda: programs.count() == writer.count, "the next one reads the rest")
+    assert programs.published() == programs.ledger()
+
+
+def test_sigterm_does_not_wait_for_a_cloudwatch_that_hangs(programs: Programs) -> None:
+    listener = hanging(programs.port)
+    forwarder = programs.forwarder(CLEARSIGHT_FORWARDER__STOP_WITHIN_S="3")
+    until(lambda: "goes on" in programs.log or "begins" in programs.log, "it has begun")
+    assert stop(forwarder) < LIMIT_S
+    listener.close()
+    assert "Traceback" not in programs.log
+
+
+def test_sigterm_while_standing_by(programs: Programs) -> None:
+    programs.simulator()
+    programs.forwarder()
+    programs.wait_until_ready()
+    second_port = free_port()
+    second = programs.start("forward", CLEARSIGHT_FORWARDER__HTTP_PORT=str(second_port))
+    until(lambda: role(second_port) == "standing by", "the second one stands by")
+    assert stop(second) < LIMIT_S
+
+
+def test_groups_by_prefix_and_of_another_account_and_region(programs: Programs) -> None:
+    programs.simulator()
+    Writer(programs).write(20)
+    other = Programs(programs.home / "other", programs.servers, programs.names, ("/far/one",))
+    other.home.mkdir()
+    other.simulator()
+    far = logs_client(other.port)
+    far.create_log_stream(logGroupName="/far/one", logStreamName="s")
+    at = time.time_ns() // 1_000_000
+    far.put_log_events(logGroupName="/far/one", logStreamName="s", logEvents=[{"timestamp": at, "message": "far"}])
+    accounts = [
+        {
+            "id": "999999999999",
+            "regions": ["us-east-1"],
+            "groups": ["/far/*"],
+            "endpoint_url": f"http://127.0.0.1:{other.port}",
+        }
+    ]
+    programs.forwarder(CLEARSIGHT_CLOUDWATCH__GROUPS='["/op/*"]', CLEARSIGHT_CLOUDWATCH__ACCOUNTS=json.dumps(accounts))
+    try:
+        until(lambda: programs.count() == 21, "both accounts are read")
+        [line] = [record for record in programs.records() if record["message"] == "far"]
+        assert (line["account"], line["region"], line["log_group"]) == ("999999999999", "us-east-1", "/far/one")
+        _, body = ask(programs.http_port, "/health")
+        assert json.loads(body)["through"].keys() == {GROUP, "999999999999:us-east-1:/far/one"}
+        programs.wait_until_ready()
+    finally:
+        other.close()
+
+
+def test_subscriptions_are_taken_over_http(programs: Programs) -> None:
+    key = "0123456789abcdef"
+    push = {
+        "CLEARSIGHT_FORWARDER__PUSH__HTTP": "true",
+        "CLEARSIGHT_FORWARDER__PUSH__ACCESS_KEY": key,
+        "CLEARSIGHT_FORWARDER__PUSH__COLD_ONLY": "true",
+    }
+    programs.environment |= push
+    programs.simulator("--push-url", f"http://127.0.0.1:{programs.http_port}/push", "--profile", "worse")
+    writer = Writer(programs)
+    programs.forwarder()
+    until(lambda: "/op/a: begins" in programs.log, "it has begun")
+    until(lambda: programs.ready_file.exists(), "it is ready")
+    arn = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/logs"
+    logs_client(programs.port).put_subscription_filter(
+        logGroupName=GROUP, filterName="f", filterPattern="", destinationArn=arn
+    )
+    for _ in range(40):
+        writer.write()
+    until(lambda: programs.count() >= writer.count, "all was pushed")
+    assert programs.published() == programs.ledger()
+    assert {record["origin"] for record in programs.records()} == {"push"}

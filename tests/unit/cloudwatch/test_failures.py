@@ -1,0 +1,253 @@
+"""What the forwarder does about each failure: the table of docs/FORWARDER.md, row by row (the rest runs as processes)."""
+
+from __future__ import annotations
+
+import logging
+from email.utils import formatdate
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from kit.memory_forwarder import NOW, TOPICS, Bench
+
+from clearsight.errors import ClearSightError
+from connectors.cloudwatch.backoff import LONGEST_S, Backoff
+from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
+from connectors.cloudwatch.clock import ScaledClock
+from connectors.cloudwatch.forwarder import PARKED_S
+from connectors.cloudwatch.health import Health
+from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.quota import Quota
+
+pytestmark = pytest.mark.unit
+
+
+def numbered(count: int, at: int = NOW) -> list[tuple[int, str]]:
+    return [(at + n, f"line {n:04}") for n in range(count)]
+
+
+# --- throttled: slow down, keep the watermark -------------------------------------------------------------------------
+
+
+def test_throttled_keeps_the_watermark_and_loses_nothing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.service.put(*numbered(200))
+    bench.clock.now += 1_000
+    through = bench.pull.progress.through
+    bench.service.failures = [CloudWatchFailure("throttled", "Rate exceeded")] * 3
+    bench.forwarder.cycle()
+    assert bench.pull.progress.through == through
+    assert not bench.is_ready
+    while bench.service.failures or len(bench.lines()) < 200:
+        bench.cycles(1)
+    assert bench.messages() == [message for _, message in numbered(200)]
+
+
+class Client:
+    """boto3's client as far as CloudWatch uses it: answers or raises what the test says, in turn."""
+
+    def __init__(self, *outcomes: Any) -> None:
+        self._outcomes = list(outcomes)
+        self.handlers: dict[str, Any] = {}
+        self.meta = self
+        self.events = self
+        self.closed = False
+
+    def register(self, name: str, handler: Any) -> None:
+        self.handlers[name] = handler
+
+    def filter_log_events(self, **_: Any) -> dict[str, Any]:
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return dict(outcome)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "secret words"}}, "FilterLogEvents")
+
+
+def cloudwatch(*clients: Client, quota: Quota | None = None, clock: ScaledClock | None = None) -> CloudWatch:
+    made = iter(clients)
+    return CloudWatch(lambda: next(made), quota or Quota(1e6, 0.0), clock or ScaledClock(), Unmetered(), Event())
+
+
+def test_each_throttled_call_slows_all_of_the_account_down() -> None:
+    quota = Quota(8.0, 0.0)
+    client = Client({"events": []})
+    api = cloudwatch(client, quota=quota)
+    refused = (None, {"Error": {"Code": "ThrottlingException"}})
+    client.handlers["needs-retry.cloudwatch-logs"](response=refused)
+    assert quota.per_s == 4.0
+    client.handlers["needs-retry.cloudwatch-logs"](response=(None, {"events": []}))
+    client.handlers["needs-retry.cloudwatch-logs"](response=None)
+    assert quota.per_s == 4.0
+    api.filter_log_events()
+    assert 4.0 < quota.per_s < 8.0
+
+
+# --- a group that is not there, or may not be read: parked; the others go on ------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["missing", "denied"])
+def test_one_group_that_cannot_be_read_holds_up_no_other(tmp_path: Path, kind: str) -> None:
+    bad = "/not/there" if kind == "missing" else "/secret"
+    denied = ("/secret",) if kind == "denied" else ()
+    bench = Bench(tmp_path / "ledger.jsonl", others=(bad,), denied=denied)
+    bench.service.put(*numbered(100))
+    bench.cycles(10)
+    assert len(bench.lines()) == 100
+    assert bench.is_ready
+    well, report = bench.health.report()
+    assert well is (kind == "missing")
+    assert (bad in report["problems"]) is (kind == "denied")
+
+
+def test_a_parked_group_is_asked_again_only_after_a_minute() -> None:
+    backoff = Backoff()
+    backoff.failed(CloudWatchFailure("missing", "gone"), 100.0, PARKED_S)
+    assert not backoff.due(100.0 + PARKED_S - 0.1)
+    assert backoff.due(100.0 + PARKED_S)
+
+
+def test_a_group_that_vanishes_and_comes_back_goes_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.service.put(*numbered(10))
+    bench.cycles(5)
+    bench.service.call("DeleteLogGroup", logGroupName="/g")
+    with pytest.raises(CloudWatchFailure):
+        bench.polls(1)
+    bench.clock.now += 60_000
+    bench.service.call("CreateLogGroup", logGroupName="/g")
+    bench.service.call("CreateLogStream", logGroupName="/g", logStreamName="s")
+    bench.service.put((bench.clock.now, "after"))
+    bench.polls(10)
+    assert bench.messages() == sorted(["after", *(message for _, message in numbered(10))])
+
+
+# --- credentials that expired: fresh ones, once; then unhealthy -------------------------------------------------------
+
+
+def test_expired_credentials_are_renewed_and_the_call_is_made_again() -> None:
+    old, new = Client(refusal("ExpiredTokenException")), Client({"events": [], "nextToken": "t"})
+    assert cloudwatch(old, new).filter_log_events() == {"events": [], "nextToken": "t"}
+    assert old.closed
+
+
+def test_credentials_that_cannot_be_renewed_are_a_failure_and_unhealthy() -> None:
+    api = cloudwatch(Client(refusal("ExpiredTokenException")), Client(refusal("ExpiredTokenException")))
+    with pytest.raises(CloudWatchFailure) as caught:
+        api.filter_log_events()
+    assert caught.value.kind == "expired"
+    health = Health(lambda: NOW, 900_000, lambda: True)
+    health.settled("/g", NOW)
+    health.failed("/g", caught.value.kind, caught.value.message)
+    assert health.report()[0] is False
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (refusal("ThrottlingException"), "throttled"),
+        (refusal("ResourceNotFoundException"), "missing"),
+        (refusal("AccessDeniedException"), "denied"),
+        (refusal("UnrecognizedClientException"), "denied"),
+        (refusal("ServiceUnavailableException"), "away"),
+        (refusal("InvalidParameterException"), "away"),
+        (EndpointConnectionError(endpoint_url="http://x"), "away"),
+        (NoCredentialsError(), "denied"),
+    ],
+)
+def test_each_refusal_has_its_kind_and_says_no_word_of_awss(error: Exception, kind: str) -> None:
+    with pytest.raises(CloudWatchFailure) as caught:
+        cloudwatch(Client(error)).filter_log_events()
+    assert caught.value.kind == kind
+    assert caught.value.mend
+    assert "secret words" not in caught.value.message
+
+
+# --- Kafka away: nothing is read on, the watermark stays, all comes when it is back -----------------------------------
+
+
+def test_while_kafka_is_away_the_watermark_stays_and_all_comes_afterwards(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.cycles(3)
+    through = bench.pull.progress.through
+    bench.service.put(*numbered(100, at=bench.clock.now))
+    bench.clock.now += 1_000
+    bench.broker.refuse = 30
+    bench.cycles(1)
+    assert bench.pull.progress.through <= through + 1_000
+    calls = bench.service.calls
+    bench.cycles(40)
+    assert bench.service.calls > calls
+    assert bench.messages() == [message for _, message in numbered(100)]
+    assert bench.pull.progress.through > through
+
+
+# --- the clock of this machine ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead_s", [-600, 150, 600])
+def test_a_clock_that_is_minutes_off_is_said_and_cloudwatchs_is_used(
+    ahead_s: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client({"events": []})
+    api = cloudwatch(client, clock=ScaledClock(now_ms=lambda: NOW + ahead_s * 1000))
+
+    answer = SimpleNamespace(headers={"Date": formatdate(NOW / 1000, usegmt=True)})
+    with caplog.at_level(logging.WARNING):
+        client.handlers["after-call.cloudwatch-logs"](http_response=answer)
+    assert abs(api.clock() - NOW) <= 2_000
+    assert "differs from CloudWatch's" in caplog.text
+
+
+# --- lines that nobody can read ---------------------------------------------------------------------------------------
+
+
+def test_a_poison_line_is_sent_as_it_is_and_holds_up_no_other(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    poison = ["{" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000, "\x00\x01\x02", "\ud7ff" * 10, '{"level": {"x": 1}}']
+    bench.service.put(*[(NOW + n, text) for n, text in enumerate([*poison, "good"])])
+    bench.cycles(10)
+    assert len(bench.lines()) == len(poison) + 1
+    assert "good" in bench.messages()
+    assert all(stored.record.value for stored in bench.broker.stored(TOPICS.logs))
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+def test_health_fails_when_a_group_is_settled_through_three_cold_periods_ago() -> None:
+    now = [NOW]
+    leading = [True]
+    health = Health(lambda: now[0], 900_000, lambda: leading[0])
+    health.settled("/g", NOW)
+    assert health.report() == (
+        True,
+        {"status": "ok", "role": "writing", "through": {"/g": NOW}, "problems": {}},
+    )
+    now[0] += 3 * 900_000
+    assert health.report()[0] is True
+    now[0] += 1
+    well, body = health.report()
+    assert (well, list(body["problems"])) == (False, ["/g"])
+    leading[0] = False
+    assert health.report()[0] is True
+
+
+def test_waits_grow_and_end() -> None:
+    backoff, now, waits = Backoff(), 0.0, []
+    for _ in range(6):
+        backoff.failed(ClearSightError("away"), now)
+        wait_s = 0.0
+        while not backoff.due(now + wait_s):
+            wait_s += 0.5
+        waits.append(wait_s)
+    assert waits == [0.5, 1.0, 2.0, 4.0, LONGEST_S, LONGEST_S]
