@@ -37,7 +37,7 @@ class Reply:
         coverage = _ENCODER.encode(answer.coverage)
         tag = f'W/"{hashlib.blake2b(body + _standing(answer.coverage), digest_size=12).hexdigest()}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if tag in (each.strip() for each in self._known.split(",")):
+        if any(each in ("*", tag, tag[2:]) for each in map(str.strip, self._known.split(","))):
             return Response(status_code=304, headers=headers)
         content = body[:-1] + (b"," if len(body) > 2 else b"") + b'"coverage":' + coverage + b"}"
         return Response(content, media_type="application/json", headers=headers)

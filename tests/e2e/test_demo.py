@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from typing import Any
 
 import httpx
 import pytest
 from kit.product import Product
+from kit.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -49,14 +49,12 @@ def await_landing(product: Product, events: int = 1500, limit_s: float = 90) -> 
     """Until traffic is in full swing: that many row changes have landed."""
     import psycopg
 
-    give_up = time.monotonic() + limit_s
     with psycopg.connect(product.status()["report_dsn"], autocommit=True) as connection:
-        while time.monotonic() < give_up:
-            rows = connection.execute("SELECT count(*) FROM rpt.fact_row_change").fetchall()
-            if rows[0][0] >= events:
-                return
-            time.sleep(0.1)
-    pytest.fail(f"not {events} changes landed within {limit_s} s")
+
+        def landed() -> bool:
+            return connection.execute("SELECT count(*) FROM rpt.fact_row_change").fetchall()[0][0] >= events
+
+        until(landed, f"{events} changes landed", limit_s, every_s=0.1)
 
 
 def test_nothing_is_lost_and_nothing_doubled(figures: Any) -> None:

@@ -4,13 +4,13 @@ through the real connector to facts."""
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from kit.product import Product
+from kit.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -40,14 +40,15 @@ RUNS = "SELECT outcome, error_message, failing_node FROM rpt.fact_run_diagnostic
 STATES = "SELECT to_state, how_known FROM rpt.fact_scenario_state_change WHERE how_known = 'column'"
 
 
-def until(dsn: str, query: str, wanted: int) -> list[tuple[Any, ...]]:
-    give_up = time.monotonic() + 90
-    while True:
+def rows(dsn: str, query: str, wanted: int) -> list[tuple[Any, ...]]:
+    """Once there are so many."""
+
+    def found() -> list[tuple[Any, ...]] | None:
         with psycopg.connect(dsn) as connection:
-            found = connection.execute(query.encode()).fetchall()
-        if len(found) == wanted or time.monotonic() > give_up:
-            return found
-        time.sleep(0.2)
+            there = connection.execute(query.encode()).fetchall()
+        return there if len(there) == wanted else None
+
+    return until(found, f"{wanted} rows of {query}", limit_s=90, every_s=0.2) or []
 
 
 def test_to_a_fact(product: Product, tmp_path: Path) -> None:
@@ -75,9 +76,9 @@ def test_to_a_fact(product: Product, tmp_path: Path) -> None:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(CHANGES.encode())
         report = settings["report"]["owner_dsn"]
-        changes = until(report, FACTS, 7)
-        failed = until(report, RUNS, 1)
-        states = until(report, STATES, 1)
+        changes = rows(report, FACTS, 7)
+        failed = rows(report, RUNS, 1)
+        states = rows(report, STATES, 1)
     finally:
         worker.terminate()
         worker.wait(30)

@@ -7,11 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from kit.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -36,11 +36,8 @@ def url(environment) -> Iterator[str]:
     address = f"http://127.0.0.1:{environment['CLEARSIGHT_API__PORT']}"
     process = subprocess.Popen([*COMMAND, "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        give_up = time.monotonic() + 60
-        while not _answers(address):
-            assert process.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
+        until(lambda: _answers(address) or process.poll() is not None, "the API answers", every_s=0.1)
+        assert process.poll() is None
         yield address
     finally:
         process.terminate()
