@@ -80,6 +80,7 @@ async def _entities(
     tokens = Tokens(service.cursors, f"{found.name}\n{options.filter}\n{request.query_params.get('$orderby')}")
     key = None if options.skiptoken is None else tokens.read(options.skiptoken, order)
     most = preferred_page_size(request.headers.get("prefer", ""), PAGE)
+    preferred = {"Preference-Applied": f"odata.maxpagesize={most}"} if most != PAGE else {}
     size = most if options.top is None else min(options.top, most)
     told: dict[str, Any] = {"@odata.context": _context(base, found, options)}
     if options.count:
@@ -92,7 +93,7 @@ async def _entities(
     left = None if options.top is None else options.top - size
     if rows.key is not None and left != 0:
         told["@odata.nextLink"] = _next(request, f"{base}{found.name}", tokens.sign(rows.key), left)
-    return _json(told)
+    return _json(told, preferred)
 
 
 def _options(request: Request, found: EntitySet) -> Options:
@@ -133,5 +134,5 @@ def _base(request: Request, service: Service) -> str:
     return f"{base_of(request, service.settings)}{ROOT}/"
 
 
-def _json(told: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(told, option=_TIMES), media_type=JSON)
+def _json(told: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(told, option=_TIMES), media_type=JSON, headers=headers)
