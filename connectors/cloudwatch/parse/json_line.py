@@ -40,13 +40,19 @@ def document_of(text: str) -> Document | None:
     document = json_of(text)
     if not isinstance(document, dict):
         return None
-    cleaned: Document = clean_value(document) if ESCAPED_NUL in text else document
+    cleaned: Document = clean_value(document) if has_nul(text) else document
     return cleaned
+
+
+def has_nul(text: str) -> bool:
+    """Whether JSON holds a NUL, as it is written there."""
+    return "\\" in text and ESCAPED_NUL in text
 
 
 def json_of(text: str) -> Any:
     """The JSON value that the text is; None for no JSON, and for what nests deeper than is sane."""
-    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    nests = text.find("{", 1) > 0 or "[" in text
+    if nests and text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return None
     try:
         return orjson.loads(text)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from connectors.cloudwatch.parse import containers, lambda_json, lambda_text, loggers, metrics, plain, postgres
 from connectors.cloudwatch.parse.clean import clean_text, clean_value
 from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
-from connectors.cloudwatch.parse.json_line import ESCAPED_NUL, Document, JsonFormat, json_of, read_document
+from connectors.cloudwatch.parse.json_line import ESCAPED_NUL, Document, JsonFormat, has_nul, json_of, read_document
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import causes_of
 from connectors.cloudwatch.parse.structured import take_document
@@ -53,7 +53,7 @@ def _parse(text: str, names: FieldNames, wrappers: int) -> tuple[Parsed, int]:
     if not isinstance(document, dict):
         return _parse_text(text, names), 0
     escaped = 0
-    if ESCAPED_NUL in text:
+    if has_nul(text):
         document, escaped = clean_value(document), text.count(ESCAPED_NUL)
     if wrappers and (said := containers.said_in(document)) is not None:
         parsed, more = _parse(said.rstrip("\r\n"), names, wrappers - 1)
