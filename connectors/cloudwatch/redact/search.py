@@ -1,0 +1,80 @@
+"""One search for secrets through the texts of a line, with these patterns: what is found is replaced, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from connectors.cloudwatch.parse.json_line import json_of
+from connectors.cloudwatch.redact.keys import DeniedKeys
+from connectors.cloudwatch.redact.patterns import Pattern
+
+
+class Compiled(NamedTuple):
+    regexp: Any
+    pattern: Pattern
+
+
+class Search:
+    """`counts` says how much was replaced, by kind."""
+
+    def __init__(self, patterns: Sequence[Compiled], keys: DeniedKeys) -> None:
+        self._patterns = patterns
+        self._keys = keys
+        self.counts: dict[str, int] = {}
+
+    def text(self, text: str) -> str:
+        """A text; one that is JSON is searched field by field, however deep its quotes are escaped."""
+        if text.startswith(("{", "[")) and (document := json_of(text)) is not None:
+            before = sum(self.counts.values())
+            document = self.value(document)
+            return text if sum(self.counts.values()) == before else orjson.dumps(document).decode()
+        data = was = text.encode(errors="replace")  # bytes: re2 would count characters for each find in a str
+        for regexp, pattern in self._patterns:
+            data = self._replaced(regexp, pattern, data)
+        return text if data is was else data.decode()
+
+    def value(self, value: Any) -> Any:
+        """A decoded JSON value, in depth. The parser bounds the depth."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self._field(key, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, int) and not isinstance(value, bool):
+            text = self.text(str(value))
+            return value if text.lstrip("-").isdecimal() else text
+        return value
+
+    def _field(self, key: str, value: Any) -> Any:
+        kind = self._keys.kind_of(key)
+        if kind is None or value in (None, "", [], {}) or isinstance(value, bool):
+            return self.value(value)
+        return self._mark(kind)
+
+    def _mark(self, kind: str) -> str:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return f"[{kind}]"
+
+    def _replaced(self, regexp: Any, pattern: Pattern, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        place = 0
+        for found in regexp.finditer(data):
+            (begin, end), kept = found.span(), found.groups()
+            begin += len(kept[0]) if kept else 0
+            end -= len(kept[1]) if len(kept) > 1 else 0
+            secret = data[begin:end].decode()
+            if _is_mark(secret) or (pattern.holds is not None and not pattern.holds(secret)):
+                continue
+            pieces += (data[place:begin], self._mark(pattern.kind).encode())
+            place = end
+        return b"".join((*pieces, data[place:])) if pieces else data
+
+
+def _is_mark(text: str) -> bool:
+    """Whether an earlier pattern has been here."""
+    inner = text.strip("\"'\\,.)}")
+    return inner.startswith("[") and inner.endswith("]") and inner[1:-1].isalpha()
