@@ -134,6 +134,12 @@ def test_a_line_that_its_reader_fails_on_is_sent_as_text_and_the_others_as_they_
     assert "alice" not in caplog.text
 
 
+def test_a_measure_that_is_no_number_is_none() -> None:
+    request = "52fdfc07-2182-154f-163f-5f0f9a621d72"
+    line = landed(f"REPORT RequestId: {request}\tDuration: 3..1 ms\tMemory Size: 128 MB").line
+    assert line.attributes == {"memory_size": 128.0}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
