@@ -93,7 +93,7 @@ async def scenario_errors(
     key = await scenario_key(connection, scenario_id)
     period = await _in_period(connection, filters)
     found = await _reliability(connection, period, most, key)
-    statement = _runs(period, key).with_only_columns(_RUN.run_key).where(_RUN.outcome == "failed")
+    statement = _narrowed(_runs(period, key).with_only_columns(_RUN.run_key).where(_RUN.outcome == "failed"), period)
     newest = (await connection.execute(statement.order_by(_RUN.started_at.desc()).limit(LAST_FAILURES))).scalars()
     parts = {name: getattr(found, name) for name in Reliability.__dataclass_fields__}
     return ScenarioErrors(**parts, scenario_id=scenario_id, last_failures=await of_keys(connection, list(newest)))
@@ -138,6 +138,10 @@ def _run_groups(filters: ErrorFilter, scenario: int | None) -> Select[Any]:
     day = cast(func.timezone("UTC", _RUN.started_at), Date)
     columns = (day, _RUN.outcome, _RUN.category, _RUN.failing_node)
     statement = _runs(filters, scenario).with_only_columns(*columns, func.count()).group_by(*columns)
+    return _narrowed(statement, filters)
+
+
+def _narrowed(statement: Select[Any], filters: ErrorFilter) -> Select[Any]:
     failed = _RUN.outcome == "failed"
     if filters.categories:
         statement = statement.where(~failed | func.coalesce(_RUN.category, "unknown").in_(filters.categories))

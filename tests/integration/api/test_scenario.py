@@ -198,6 +198,8 @@ async def test_errors_of_a_scenario(story, client):
         bad.run_id,
     )
     assert [each["run_id"] for each in body["last_failures"]] == [bad.run_id]
+    narrowed = await ask(client, story, "error-summary", category="validation")
+    assert (narrowed["runs"]["failed"], narrowed["last_failures"]) == (0, [])
 
 
 @pytest.mark.parametrize(
