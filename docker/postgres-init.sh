@@ -10,6 +10,8 @@ CREATE ROLE clearsight_owner LOGIN PASSWORD :'owner';
 CREATE ROLE clearsight_writer LOGIN BYPASSRLS PASSWORD :'writer';
 CREATE ROLE clearsight_api LOGIN PASSWORD :'api';
 CREATE ROLE clearsight_bi LOGIN PASSWORD :'bi';
+ALTER ROLE clearsight_bi SET join_collapse_limit = 20;
+ALTER ROLE clearsight_bi SET from_collapse_limit = 20;
 CREATE DATABASE source;
 CREATE DATABASE report OWNER clearsight_owner;
 REVOKE CONNECT, TEMPORARY ON DATABASE source, report FROM PUBLIC;

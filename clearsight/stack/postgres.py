@@ -126,6 +126,8 @@ def settle(site: Site) -> None:
             if role not in roles:
                 _create_role(connection, role, site.passwords[role])
         connection.execute("ALTER ROLE clearsight_writer BYPASSRLS")  # or it could not COPY
+        for limit in ("join_collapse_limit", "from_collapse_limit"):  # or views of joins are joined one by one
+            connection.execute(sql.SQL("ALTER ROLE clearsight_bi SET {} = 20").format(sql.Identifier(limit)))
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name, owner, guests in (
             (SOURCE_DATABASE, "postgres", ("forecast_app", "clearsight_cdc")),
