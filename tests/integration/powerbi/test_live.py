@@ -41,7 +41,7 @@ def dsn() -> Iterator[str]:
     with server() as made:
         with psycopg.connect(made.dsn("postgres"), autocommit=True) as connection:
             for statement in Path("sql/roles.sql").read_text().split(";"):
-                if "CREATE" in statement:
+                if "ROLE" in statement or "DATABASE" in statement:
                     connection.execute(statement.encode())
         owner, writer = (made.dsn(f"clearsight_{role}", "clearsight") for role in ("owner", "writer"))
         migrate(owner)
