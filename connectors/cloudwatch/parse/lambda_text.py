@@ -21,7 +21,9 @@ _TIMEOUT = re.compile(rf"\S+Z ({_UUID}) Task timed out after ([\d.]+) seconds")
 _PYTHON = re.compile(rf"\[({PATTERN})\]\t(\S+Z)\t({_UUID})\t(.*)", re.DOTALL)
 _PYTHON_BARE = re.compile(rf"\[({PATTERN})\]\s+(.*)", re.DOTALL)
 _NODE = re.compile(rf"(\d{{4}}-\S+Z)\t({_UUID}|undefined)\t(\w+)\t(.*)", re.DOTALL)
-_MEASURE = re.compile(r"(Init Duration|Billed Duration|Duration|Memory Size|Max Memory Used): (\d+(?:\.\d+)?) (?:ms|MB)")
+_MEASURE = re.compile(
+    r"(Init Duration|Billed Duration|Duration|Memory Size|Max Memory Used): (\d+(?:\.\d+)?) (?:ms|MB)"
+)
 _XRAY = re.compile(r"XRAY TraceId: (\S+)")
 _STATUS = re.compile(r"Status: (\w+)")
 _ERROR_TYPE = re.compile(r"Error Type: ([\w.]+)")

@@ -12,13 +12,17 @@ TRACEBACK = "Traceback (most recent call last)"
 MAX_CAUSES = 8
 MAX_CAUSE_CHARACTERS = 500
 
-_PYTHON_FRAME = re.compile(r'\n[ \t]*File "([^"\n]+)", line \d+, in (\S+)')
+_PYTHON_FRAME = re.compile(r'\n[ \t|]*File "([^"\n]+)", line \d+, in (\S+)')
 _USUAL_FRAME = '\n  File "'
 _OTHER_FRAME = re.compile(r"\n[ \t]+at (?:async )?([\w.$<>\[\] ]+?) ?\(([^():\n]+)(?::\d+)*\)")
 _PYTHON_CHAIN = re.compile(
     r"\n\n(?:The above exception was the direct cause of the following exception"
     r"|During handling of the above exception, another exception occurred):\n"
 )
+_GROUP = "Exception Group Traceback"
+_GROUPED = re.compile(r"\n( +)\| ([A-Za-z_][\w.]*): (.*)")
+"""The head of a group, or of an error in it, by how far it is indented."""
+_OF_A_GROUP = 2
 _HEAD = re.compile(r"([A-Za-z_][\w.$]*)(?:: ?(.*))?\Z", re.DOTALL)
 _CALLED = r"(?:Error|Exception|Timeout|Failure|Detected|Canceled|Exceeded|Timedout)"
 _CALLED_SO = re.compile(rf"{_CALLED}:")
@@ -87,6 +91,8 @@ def causes_of(stack: str) -> list[dict[str, str]]:
         told = [_head(part, None) for part in _PYTHON_CHAIN.split(stack)[-2::-1]]
     elif "\nCaused by: " in stack:
         told = [_told_by_line(part.partition("\n")[0]) for part in stack.split("\nCaused by: ")[1:]]
+    elif _GROUP in stack:
+        told = [Told(kind, text) for depth, kind, text in _GROUPED.findall(stack) if len(depth) > _OF_A_GROUP]
     else:
         return []
     causes = [
@@ -122,6 +128,8 @@ def _last_frame(stack: str) -> int:
 
 def _head(stack: str, kind: str | None) -> Told:
     """Type and message of the error that the stack ends with (Python) or begins with (others)."""
+    if _GROUP in stack and (group := _GROUPED.search(stack)):
+        return Told(kind or group[2], group[3])
     last_frame = _last_frame(stack)
     text = _before_frame(stack) if last_frame < 0 else _after_frame(stack, last_frame)
     told = _told_by_line(text, certainly=last_frame >= 0 or kind is not None)
