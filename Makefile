@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 RUN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-forwarder bench-seed bench-api seed api-guide powerbi powerbi-preview chaos fuzz-lines clean venv
+.PHONY: help demo test test-compose compose-up test-unit check format lock bench bench-landing bench-scale bench-freshness bench-forwarder bench-seed bench-api bench-powerbi seed api-guide powerbi powerbi-preview chaos fuzz-lines fuzz-odata clean venv
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -87,6 +87,10 @@ bench-seed: $(STAMP) ## 10,000 log records, a long audit trail, answer times of 
 bench-api: $(STAMP) ## the seven endpoints beside their bare SQL, pages a second beside a minimal server; EVENTS=10000000
 	PYTHONPATH=tests $(RUN)/python -m bench.api --events $(EVENTS) $(ARGS)
 
+bench-powerbi: $(STAMP) ## each visual's SQL, the OData feed, its metadata, freshness through bi; EVENTS=10000000
+	PYTHONPATH=tests $(RUN)/python -m bench.powerbi --events $(EVENTS) $(ARGS)
+	$(RUN)/python tests/bench/powerbi_freshness.py
+
 EVENTS ?= 1000000
 seed: $(STAMP) ## fill the local stack's reporting database with realistic history; EVENTS=10000000
 	PYTHONPATH=tests $(RUN)/python -m history --events $(EVENTS) $(ARGS)
@@ -109,6 +113,10 @@ SEED ?= 1
 MINUTES ?= 60
 chaos: $(STAMP) ## random faults under load, compared with what was committed; FAULTS=50 SEED=7
 	PYTHONPATH=tests $(RUN)/python -m chaos --faults $(FAULTS) --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+
+EXPRESSIONS ?= 20000
+fuzz-odata: $(STAMP) ## filters right and broken to the OData feed: rows or an OData error, never a 500; EXPRESSIONS=50000
+	PYTHONPATH=tests $(RUN)/python -m fuzz.odata --expressions $(EXPRESSIONS) --seed $(SEED)
 
 clean: ## stop the stack, remove its data, .venv and caches
 	-@test -x $(RUN)/clearsight && $(RUN)/clearsight down --purge

@@ -50,7 +50,7 @@ START_LIMIT_S = 60.0
 
 def main() -> None:
     given = _arguments()
-    with _ground(given) as (stack, settings):
+    with seeded_ground(given) as (stack, settings):
         figures_of(stack, settings, given)
 
 
@@ -63,7 +63,7 @@ def _arguments() -> Any:
 
 
 @contextmanager
-def _ground(given: Any) -> Iterator[tuple[Stack, Settings]]:
+def seeded_ground(given: Any) -> Iterator[tuple[Stack, Settings]]:
     if given.seeded:
         stack = Stack(home())
         stack.up(["postgres"])
@@ -91,8 +91,8 @@ def figures_of(stack: Stack, settings: Settings, given: Any) -> None:
         ).fetchone()
     compared = COMPARED.format(scenario=wide(required(settings.report.writer_dsn, "report.writer_dsn"), WIDE_INPUTS))
     asked = _recorded(settings, targets) | _answers(settings, [compared])
-    key = _key(settings)
-    with tempfile.TemporaryDirectory() as folder, _api(stack.home, settings) as port:
+    key = key_of(settings, "rca")
+    with tempfile.TemporaryDirectory() as folder, api_process(stack.home, settings) as port:
         headers = {"X-API-Key": key}
         endpoints = {}
         for name, template in ENDPOINTS.items():
@@ -185,7 +185,7 @@ def _throughput(port: int, peer_port: int, headers: dict[str, str], pages: list[
 
 
 @contextmanager
-def _api(folder: Path, settings: Settings) -> Iterator[int]:
+def api_process(folder: Path, settings: Settings) -> Iterator[int]:
     port = _free_port()
     environment = {
         "CLEARSIGHT_HOME": str(folder),
@@ -231,11 +231,18 @@ def _process(command: list[str], environment: dict[str, str], url: str) -> Itera
         process.wait(10)
 
 
-def _key(settings: Settings) -> str:
+def key_of(settings: Settings, *scopes: str) -> str:
     key = new_key()
     with keys.key_table(required(settings.report.owner_dsn, "report.owner_dsn")) as connection:
         keys.add(
-            connection, key, "analyst", None, ["rca"], "benchmark", "benchmark", datetime.now(UTC) + timedelta(hours=4)
+            connection,
+            key,
+            "analyst",
+            None,
+            list(scopes),
+            "benchmark",
+            "benchmark",
+            datetime.now(UTC) + timedelta(hours=4),
         )
     return key.text
 

@@ -6,14 +6,14 @@ import gc
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.queues import Queue
 from queue import Empty
 from typing import Any
 
 import psycopg
 from history.copied import Copied, cover
-from history.episodes import History
+from history.episodes import DAYS, History
 from history.told import GROUPS, Stream
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,6 +30,7 @@ PREFIX = "history"
 def fill(dsn: str, events: int, seed: int, processes: int) -> int:
     """Returns how many rows of facts were written. Raises StackError where a process fails."""
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    _make_months(dsn, until)
     context = multiprocessing.get_context("spawn")
     done: Queue[tuple[int, int]] = context.Queue()
     workers = [
@@ -48,6 +49,16 @@ def fill(dsn: str, events: int, seed: int, processes: int) -> int:
     with psycopg.connect(dsn, autocommit=True) as connection:
         cover(connection, load_mapping(DEFAULT_MAPPING), GROUPS, until)
     return rows
+
+
+def _make_months(dsn: str, until: datetime) -> None:
+    """Before anybody writes: to make a partition needs locks that writers hold, and two who wait for each other end."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            """SELECT rpt.ensure_month(month) FROM generate_series(
+               date_trunc('month', %(since)s::timestamptz), %(until)s::timestamptz + interval '1 month', interval '1 month') month""",
+            {"since": until - timedelta(days=DAYS), "until": until},
+        )
 
 
 def _share(dsn: str, events: int, seed: int, until: datetime, number: int, among: int, done: Any) -> None:
