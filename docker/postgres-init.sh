@@ -12,6 +12,7 @@ CREATE ROLE clearsight_api LOGIN PASSWORD :'api';
 CREATE ROLE clearsight_bi LOGIN PASSWORD :'bi';
 ALTER ROLE clearsight_bi SET join_collapse_limit = 20;
 ALTER ROLE clearsight_bi SET from_collapse_limit = 20;
+ALTER ROLE clearsight_bi SET statement_timeout = '60s';
 CREATE DATABASE source;
 CREATE DATABASE report OWNER clearsight_owner;
 REVOKE CONNECT, TEMPORARY ON DATABASE source, report FROM PUBLIC;

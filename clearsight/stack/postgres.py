@@ -128,6 +128,7 @@ def settle(site: Site) -> None:
         connection.execute("ALTER ROLE clearsight_writer BYPASSRLS")  # or it could not COPY
         for limit in ("join_collapse_limit", "from_collapse_limit"):  # or views of joins are joined one by one
             connection.execute(sql.SQL("ALTER ROLE clearsight_bi SET {} = 20").format(sql.Identifier(limit)))
+        connection.execute("ALTER ROLE clearsight_bi SET statement_timeout = '60s'")
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name, owner, guests in (
             (SOURCE_DATABASE, "postgres", ("forecast_app", "clearsight_cdc")),
