@@ -103,6 +103,8 @@ class Page:
     visuals: tuple[Visual, ...]
     slicers: tuple[Slicer, ...]
     refresh_s: int | None = None
+    chooser: str | None = None
+    """Key of a list: what is chosen in it filters the others, which else would only be highlighted."""
     drill_by: tuple[ColumnField, ...] = ()
     """What a right click elsewhere hands over; such a page is opened that way only."""
 

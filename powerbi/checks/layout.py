@@ -1,5 +1,5 @@
-"""Pages that people can use: nothing overlaps or leaves the page, each thing has a name for screen readers and its place in the
-order of the Tab key, which goes from above to below.
+"""Pages that people can use: nothing overlaps or leaves the page, what acts on another thing finds it, each thing has a text
+for screen readers and its place in the order of the Tab key, which begins above.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ def _on_page(page: dict[str, Any], visuals: list[dict[str, Any]]) -> Iterator[st
             yield f"{_called(visual)} leaves the page"
         if not _alt(visual):
             yield f"{_called(visual)} has no text for screen readers"
+    names = {visual["name"] for visual in visuals}
+    for each in page.get("visualInteractions", []):
+        if not {each["source"], each["target"]} <= names:
+            yield f"an interaction names {each['source']} and {each['target']}, of which one is not there"
     for one, other in combinations(visuals, 2):
         if _overlap(one["position"], other["position"]):
             yield f"{_called(one)} and {_called(other)} overlap"

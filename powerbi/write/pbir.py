@@ -10,7 +10,7 @@ from powerbi.write import theme
 from powerbi.write.names import short_id
 from powerbi.write.queries import Json, drilled, expression, literal
 from powerbi.write.schemas import DEFINITION, VERSIONS
-from powerbi.write.visuals import visual_file
+from powerbi.write.visuals import visual_file, visual_id
 
 
 def files(report: Report) -> Iterator[tuple[str, Json]]:
@@ -70,7 +70,15 @@ def _page(page: Page) -> Json:
     if page.refresh_s is not None:
         every = {"show": literal(True), "duration": literal(f"PT{page.refresh_s}S")}
         found["objects"] = {"pageRefresh": [{"properties": every}]}
+    if page.chooser is not None:
+        found["visualInteractions"] = _interactions(page, page.chooser)
     return found | (_drillthrough(page) if page.drill_by else {})
+
+
+def _interactions(page: Page, chooser: str) -> list[Json]:
+    others = [each.key for each in page.visuals if each.key != chooser]
+    source = visual_id(page, chooser)
+    return [{"source": source, "target": visual_id(page, other), "type": "DataFilter"} for other in others]
 
 
 def _drillthrough(page: Page) -> Json:

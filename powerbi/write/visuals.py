@@ -28,7 +28,7 @@ _BY_DEFAULT_STATE = {"cardVisual": {"value", "label", "layout"}, "actionButton":
 def visual_file(schema: str, page: Page, visual: Visual, order: int) -> Json:
     found: Json = {
         "$schema": schema,
-        "name": short_id("page", page.key, visual.key),
+        "name": visual_id(page, visual.key),
         "position": _position(visual.box, order),
         "visual": _visual(visual),
     }
@@ -36,6 +36,10 @@ def visual_file(schema: str, page: Page, visual: Visual, order: int) -> Json:
     if filters:
         found["filterConfig"] = {"filters": filters}
     return found
+
+
+def visual_id(page: Page, key: str) -> str:
+    return short_id("page", page.key, key)
 
 
 def _filters(owner: str, visual: Visual) -> list[Json]:

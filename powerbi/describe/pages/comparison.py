@@ -22,6 +22,7 @@ COMPARISON = Page(
     name="Run Comparison",
     question="What is different since it last went well?",
     slicers=SLICERS,
+    chooser="failures",
     visuals=(
         table(
             "failures",

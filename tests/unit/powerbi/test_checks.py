@@ -140,6 +140,13 @@ def test_one_place_for_two_in_the_order_of_the_tab_key(project: Path) -> None:
     assert [each for each in layout.findings(project) if "same place in the order" in each]
 
 
+def test_an_interaction_with_a_visual_that_is_gone(project: Path) -> None:
+    pages = project.glob("*.Report/definition/pages/*/page.json")
+    page = next(path for path in pages if "visualInteractions" in path.read_text())
+    edit(page, lambda each: each["visualInteractions"][0].update(target="0123456789abcdef0123"))
+    assert [each for each in layout.findings(project) if "0123456789abcdef0123" in each]
+
+
 @needs_node
 def test_microsofts_validator_and_parser_find_nothing() -> None:
     assert list(node.findings(PROJECT)) == []
