@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.secrets_in_lines import SHAPES, Planted, planted
 
 from clearsight.logline import LogLine
 from clearsight.settings import RedactionSettings
@@ -153,105 +152,21 @@ def test_nothing_is_cut_before_it_is_redacted() -> None:
     assert "[email]"[:3] in found["message"]
 
 
-# Secrets as they are planted: each cannot come about otherwise.
-def _digits(chance: random.Random, count: int) -> str:
-    return "".join(chance.choice("0123456789") for _ in range(count))
-
-
-def _letters(chance: random.Random, count: int) -> str:
-    return "".join(chance.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(count))
-
-
-def _card(chance: random.Random) -> str:
-    body = "4" + _digits(chance, 14)
-    total = sum(int(d) if place % 2 else sum(divmod(int(d) * 2, 10)) for place, d in enumerate(body))
-    return body + str(-total % 10)
-
-
-BARE: dict[str, Callable[[random.Random], str]] = {
-    "email": lambda chance: f"{_letters(chance, 9)}.{_letters(chance, 5)}@{_letters(chance, 7)}.example.org",
-    "card": _card,
-    "spaced card": lambda chance: re.sub(r"(\d{4})(?=\d)", r"\1 ", _card(chance)),
-    "jwt": lambda chance: f"eyJ{_letters(chance, 12)}.{_letters(chance, 20)}.{_letters(chance, 20)}",
-    "aws": lambda chance: "AKIA" + _letters(chance, 16).upper().replace("@", "A"),
-    "github": lambda chance: "ghp_" + _letters(chance, 36),
-    "ssn": lambda chance: f"{chance.randint(100, 600)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}",
-    "phone": lambda chance: f"+44 {chance.randint(10, 99)} {chance.randint(1000, 9999)} {chance.randint(1000, 9999)}",
-}
-"""Secrets that show themselves."""
-NAMES = (
-    "password",
-    "db_passwd",
-    "clientSecret",
-    "api_key",
-    "X-Api-Key",
-    "authorization",
-    "Cookie",
-    "access_token",
-    "refreshToken",
-)
-"""Of fields that hold secrets without a form."""
-Planted = tuple[str, str]
-
-
 @st.composite
 def planted_lines(draw: st.DrawFn) -> Planted:
-    """A secret, and a line that holds it somewhere."""
-    chance = random.Random(draw(st.integers(0, 2**32)))
     around = st.text(
         st.characters(exclude_characters="\\\"'", exclude_categories=("Cs", "Nd", "Lu", "Ll", "Lo", "Pc", "Pd", "Po")),
         max_size=3,
     )
-    before, after = (
-        draw(around) + draw(st.sampled_from(["", " ", "\n", "\t", "(", "=", ", "])),
-        draw(st.sampled_from(["", " ", "\n", ")", ",", ". "])) + draw(around),
-    )
-    if draw(st.booleans()):
-        secret = BARE[draw(st.sampled_from(sorted(BARE)))](chance)
-        said: object = f"{before}{secret}{after}"
-        line = draw(st.sampled_from(SHAPES))(said)
-        return secret, line
-    secret, name = _letters(chance, 24), draw(st.sampled_from(NAMES))
-    line = draw(st.sampled_from(ASSIGNMENTS))(name, secret)
-    return secret, line
-
-
-def _traceback(said: object) -> str:
-    return f'2026-11-22 12:00:00,123 ERROR app failed\nTraceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nValueError: {said}'
-
-
-SHAPES: list[Callable[[object], str]] = [
-    str,
-    lambda said: f"2026-11-22T12:00:00Z ERROR [correlation_id=corr-12] {said}",
-    lambda said: f"[ERROR]\t2026-11-22T12:00:00.123Z\t52fdfc07-2182-154f-163f-5f0f9a621d72\t{said}\n",
-    _traceback,
-    lambda said: json.dumps({"level": "INFO", "message": said, "service": "s", "location": "x:1"}),
-    lambda said: json.dumps({"level": "INFO", "message": "m", "details": {"deep": [{"said": said}]}}, ensure_ascii=False),
-    lambda said: json.dumps({"level": "INFO", "message": json.dumps({"said": said})}),
-    lambda said: json.dumps({"message": {"said": said}, "requestId": "r", "level": "INFO"}),
-    lambda said: json.dumps({"level": "ERROR", "message": "m", "exception": _traceback(said), "exception_name": "ValueError"}),
-    lambda said: json.dumps({"event": "m", "level": "error", "exception": [{"exc_type": "V", "exc_value": said, "frames": [{"locals": {"x": said}}]}]}),
-    lambda said: json.dumps({"log": f"INFO:app:{said}", "container_name": "c"}),
-    lambda said: json.dumps({"message": "m", str(said): 1}),
-]  # fmt: skip
-ASSIGNMENTS: list[Callable[[str, str], str]] = [
-    lambda name, secret: f"INFO:app:{name}={secret} done",
-    lambda name, secret: f"INFO:app:{name}: {secret}",
-    lambda name, secret: f'INFO:app:{name}="{secret} {secret}" done',
-    lambda name, secret: json.dumps({"message": "m", name: secret}),
-    lambda name, secret: json.dumps({"message": "m", "headers": {name: [secret]}}),
-    lambda name, secret: json.dumps({"message": json.dumps({name: secret})}),
-    lambda name, secret: json.dumps({"message": "m", "body": json.dumps({"inner": {name: secret}})}),
-    lambda name, secret: json.dumps({"message": "m", "body": json.dumps({"inner": json.dumps({name: secret})})}),
-    lambda name, secret: f"INFO:app:calling postgres://app:{secret}@db/x with {name}",
-    lambda name, secret: repr({name: secret}),
-]
+    before = draw(around) + draw(st.sampled_from(["", " ", "\n", "\t", "(", "=", ", "]))
+    after = draw(st.sampled_from(["", " ", "\n", ")", ",", ". "])) + draw(around)
+    return planted(random.Random(draw(st.integers(0, 2**32))), before, after)
 
 
 @settings(max_examples=600, deadline=None)
 @given(planted_lines())
-def test_no_planted_secret_survives_in_a_record(planted: Planted) -> None:
-    secret, line = planted
+def test_no_planted_secret_survives_in_a_record(found: Planted) -> None:
+    secret, line = found
     event = Event("1", 1_790_000_000_000, None, "s", line)
     transcript = Transcript(ORIGIN)
     (parsed,) = transcript.read([event])
