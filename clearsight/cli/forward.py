@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clearsight.cli import forward_backfill, forward_explain, forward_run, forward_verify
+from clearsight.cli import forward_backfill, forward_doctor, forward_explain, forward_run, forward_verify
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
         forward_run,
         forward_backfill,
         forward_verify,
+        forward_doctor,
         forward_explain,
     ):
         command.register(forward)

@@ -19,6 +19,7 @@ from botocore.parsers import ResponseParserError
 
 from clearsight.doctor.cloudwatch import CloudWatchFacts, GroupFacts
 from clearsight.settings import CloudWatchSettings
+from connectors.cloudwatch.pages import naming
 
 TIMEOUT_S = 3
 _SERVER_FAILS_FROM = 500
@@ -72,7 +73,9 @@ def _client(settings: CloudWatchSettings) -> Any:
 
 def _read(client: Any, group: str) -> GroupFacts:
     try:
-        found = client.filter_log_events(logGroupName=group, startTime=_now_ms() - LOOK_BACK_MS, limit=1)
+        if group.endswith("*"):
+            return _prefix(client, group.removesuffix("*"))
+        found = client.filter_log_events(**naming(group), startTime=_now_ms() - LOOK_BACK_MS, limit=1)
     except ClientError as error:
         return _refused(error)
     except (NoCredentialsError, PartialCredentialsError) as error:
@@ -84,6 +87,14 @@ def _read(client: Any, group: str) -> GroupFacts:
     return (
         GroupFacts("readable") if isinstance(found.get("events"), list) else GroupFacts("stranger", "no events in it")
     )
+
+
+def _prefix(client: Any, prefix: str) -> GroupFacts:
+    asked = {"logGroupNamePrefix": prefix} if prefix else {}
+    found = client.describe_log_groups(**asked, limit=1).get("logGroups")
+    if not isinstance(found, list):
+        return GroupFacts("stranger", "no log groups in it")
+    return GroupFacts("readable") if found else GroupFacts("missing", "no log group begins so")
 
 
 def _refused(error: ClientError) -> GroupFacts:

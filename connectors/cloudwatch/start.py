@@ -25,6 +25,7 @@ from connectors.cloudwatch.metrics import ForwarderMetrics
 from connectors.cloudwatch.places import places
 from connectors.cloudwatch.push.http import PushEndpoint
 from connectors.cloudwatch.serving import HttpServer, application
+from connectors.cloudwatch.tiers import LOOPBACK
 
 READY_VARIABLE = "CLEARSIGHT_READY_FILE"
 
@@ -83,7 +84,7 @@ def _check_push(settings: Settings) -> None:
         return
     if forwarder.http_port is None:
         raise ConfigurationError("push over HTTP has no port", "set CLEARSIGHT_FORWARDER__HTTP_PORT")
-    if forwarder.push.access_key is None and forwarder.http_host not in ("127.0.0.1", "localhost", "::1"):
+    if forwarder.push.access_key is None and forwarder.http_host not in LOOPBACK:
         raise ConfigurationError(
             "push over HTTP is open to everybody", "set CLEARSIGHT_FORWARDER__PUSH__ACCESS_KEY to a secret of your own"
         )

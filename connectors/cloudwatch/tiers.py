@@ -15,6 +15,8 @@ COLD_WIDEST = 4
 
 AWS_TPS = 4.0
 SIMULATOR_TPS = 100.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 POLL_QUOTA_SHARE = 0.5
 """Of the quota, for the polls of all groups of an account and region together."""
 
