@@ -5,7 +5,7 @@ CREATE ROLE clearsight_owner LOGIN;
 CREATE ROLE clearsight_writer LOGIN BYPASSRLS;
 CREATE ROLE clearsight_api LOGIN;
 CREATE ROLE clearsight_bi LOGIN;
--- Power BI joins views that are joins themselves; the planner must see through all of them, or it reads whole tables.
+-- Power BI joins views that are joins themselves. The planner must see through all of them, or it reads whole tables.
 ALTER ROLE clearsight_bi SET join_collapse_limit = 20;
 ALTER ROLE clearsight_bi SET from_collapse_limit = 20;
 ALTER ROLE clearsight_bi SET statement_timeout = '60s';
