@@ -56,6 +56,7 @@ def record(message: str, redactor: Redactor = DEFAULT) -> dict[str, Any]:
         ("key AKIAIOSFODNN7EXAMPLE", "key [key]", {"key": 1}),
         ("ghp_0123456789abcdef0123456789abcdef0123", "[token]", {"token": 1}),
         ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", "[key]", {"key": 1}),
+        ("xoxb-123456789012-abcdef glpat-0123456789abcdef sk-0123456789abcdef0123", "[token] [token] [token]", {"token": 3}),
         ("two a@b.de c@d.de", "two [email] [email]", {"email": 2}),
     ],
 )
