@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from clearsight.doctor.finding import Report
 
 
 def register(forward: typer.Typer) -> None:
@@ -23,7 +26,7 @@ def doctor(
     """
     from rich.console import Console
 
-    from clearsight.cli.doctor import as_object, show
+    from clearsight.cli.doctor import as_object
     from clearsight.doctor import forwarder
     from clearsight.doctor.finding import exit_code, report
     from clearsight.settings import load_settings
@@ -36,5 +39,14 @@ def doctor(
     if as_json:
         typer.echo(as_object(found))
     else:
-        show(found, Console(highlight=False, soft_wrap=True, markup=False, emoji=False))
+        _show(found)
     raise typer.Exit(exit_code(found.findings, strict))
+
+
+def _show(found: Report) -> None:
+    for finding in found.findings:
+        typer.echo(f"{finding.severity}: {finding.what}  [{finding.code}]\n  mend: {finding.mend}")
+    for left in found.not_checked:
+        typer.echo(f"not checked, because {left.because}: {left.check}")
+    if not found.findings:
+        typer.echo(f"nothing wrong in {len(found.checked)} checks")

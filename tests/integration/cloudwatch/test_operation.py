@@ -250,3 +250,19 @@ def test_subscriptions_are_taken_over_http(programs: Programs) -> None:
     until(lambda: programs.count() >= writer.count, "all was pushed")
     assert programs.published() == programs.ledger()
     assert {record["origin"] for record in programs.records()} == {"push"}
+
+
+def test_the_doctor_names_what_is_wrong_and_says_when_nothing_is(programs: Programs) -> None:
+    programs.groups = (GROUP, "/op/secret")
+    programs.simulator("--deny", "/op/secret")
+    Writer(programs)
+    found = programs.run("forward", "doctor", "--json", exit_code=1)
+    assert {finding["code"] for finding in found["findings"]} == {"forwarder.group", "forwarder.nobody"}
+    programs.groups = (GROUP,)
+    programs.forwarder()
+    programs.wait_until_ready()
+    found = programs.run("forward", "doctor", "--json", "--strict")
+    assert found["findings"] == []
+    programs.groups = ("/elsewhere/*",)
+    found = programs.run("forward", "doctor", "--json", "--strict", exit_code=1)
+    assert [finding["code"] for finding in found["findings"]] == ["forwarder.prefix"]
