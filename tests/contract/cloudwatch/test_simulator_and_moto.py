@@ -212,3 +212,36 @@ def test_where_moto_strays_the_simulator_does_not(simulated: Client, params: dic
             simulated.filter_log_events(logGroupName=group, **params)
     else:
         assert len(simulated.filter_log_events(logGroupName=group, **params)["events"]) == 2
+
+
+QUERY = "fields @timestamp, @message | filter @message like /corr-1/ | sort @timestamp desc | limit 10"
+
+
+def test_a_query_is_started_answered_and_listed(logs: Client, group: str) -> None:
+    now_s = time.time_ns() // 1_000_000_000
+    events = [{"timestamp": now_s * 1000 - 10 + place, "message": f"line {place} corr-1"} for place in range(2)]
+    logs.put_log_events(logGroupName=group, logStreamName="s1", logEvents=events)
+    query_id = logs.start_query(logGroupName=group, startTime=now_s - 60, endTime=now_s + 1, queryString=QUERY)[
+        "queryId"
+    ]
+    give_up = time.monotonic() + 20
+    while (answer := logs.get_query_results(queryId=query_id))["status"] in ("Scheduled", "Running"):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    assert answer["status"] == "Complete"
+    assert {field["field"] for field in answer["results"][0]} >= {"@message", "@ptr"}
+    assert len(answer["results"]) == 2
+    assert query_id in {query["queryId"] for query in logs.describe_queries(logGroupName=group)["queries"]}
+
+
+def test_a_query_that_is_wrong_is_refused_by_its_place(simulated: Client) -> None:
+    simulated.create_log_group(logGroupName="/contract/wrong-query")
+    with pytest.raises(ClientError) as refused:
+        simulated.start_query(
+            logGroupName="/contract/wrong-query", startTime=1, endTime=2, queryString="fields @message ~"
+        )
+    assert refused.value.response["Error"]["Code"] == "MalformedQueryException"
+    for ask in (simulated.stop_query, simulated.get_query_results):
+        with pytest.raises(ClientError) as unknown:
+            ask(queryId="none")
+        assert unknown.value.response["Error"]["Code"] == "ResourceNotFoundException"
