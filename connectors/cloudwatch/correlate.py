@@ -34,10 +34,13 @@ class Requests:
         START comes before the first line that names the correlation id."""
         page = list(lines)
         for stream, timestamp, parsed in page:
-            self._place(stream, timestamp, parsed)
-            self._learn(stream, parsed)
+            if parsed.request_id is None or parsed.starts_request or parsed.ends_request:
+                self._place(stream, timestamp, parsed)
+            if parsed.correlation_id is not None and parsed.request_id is not None:
+                self._learn((stream, parsed.request_id), parsed.correlation_id)
         for stream, _, parsed in page:
-            self._inherit(stream, parsed)
+            if parsed.correlation_id is None:
+                self._inherit(stream, parsed)
 
     def _place(self, stream: str, timestamp: int, parsed: Parsed) -> None:
         """Note a START and an END; give a line without request id that of the START before it, up to the END."""
@@ -50,16 +53,11 @@ class Requests:
         elif request_id and since <= timestamp <= until:
             parsed.request_id = request_id
 
-    def _learn(self, stream: str, parsed: Parsed) -> None:
-        if parsed.request_id is None or parsed.correlation_id is None:
-            return
-        key = (stream, parsed.request_id)
-        known = self._correlation.get(key, parsed.correlation_id)
-        self._keep(self._correlation, key, parsed.correlation_id if known == parsed.correlation_id else AMBIGUOUS)
+    def _learn(self, key: tuple[str, str], correlation_id: str) -> None:
+        known = self._correlation.get(key, correlation_id)
+        self._keep(self._correlation, key, correlation_id if known == correlation_id else AMBIGUOUS)
 
     def _inherit(self, stream: str, parsed: Parsed) -> None:
-        if parsed.correlation_id is not None:
-            return
         inherited = self._correlation.get((stream, parsed.request_id)) if parsed.request_id else None
         if inherited:
             parsed.correlation_id, parsed.correlation_source = inherited, "inherited"

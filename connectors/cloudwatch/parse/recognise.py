@@ -17,9 +17,12 @@ MAX_WRAPPERS = 2
 JsonReader = Callable[[str, Document, str, FieldNames], Parsed]
 TextReader = Callable[[str], Parsed | None]
 
-JSON_FORMATS: tuple[tuple[JsonFormat, JsonReader], ...] = (
+_CARRIERS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (lambda_json.PLATFORM, lambda_json.read_platform),
     (metrics.EMBEDDED, metrics.read_embedded),
+)
+"""Known by a field that no logger writes: they are only asked where it is there."""
+_LOGGERS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (loggers.POWERTOOLS, read_document),
     (lambda_json.APPLICATION, read_document),
     (postgres.JSONLOG, postgres.read_jsonlog),
@@ -27,6 +30,7 @@ JSON_FORMATS: tuple[tuple[JsonFormat, JsonReader], ...] = (
     (loggers.PYTHON_JSON_LOGGER, read_document),
     (loggers.ANY_JSON, read_document),
 )
+JSON_FORMATS = (*_CARRIERS, *_LOGGERS)
 BRACKET_FORMATS: tuple[TextReader, ...] = (lambda_text.read_python, lambda_text.read_python_bare, plain.read_plain)
 """Of lines that begin with "["."""
 TIMED_FORMATS: tuple[TextReader, ...] = (lambda_text.read_timeout, lambda_text.read_node, plain.read_plain)
@@ -64,7 +68,11 @@ def _parse(text: str, names: FieldNames, wrappers: int) -> tuple[Parsed, int]:
 
 
 def _parse_document(document: Document, text: str, names: FieldNames) -> Parsed:
-    for kind, read in JSON_FORMATS:
+    if "record" in document or "_aws" in document:
+        for kind, read in _CARRIERS:
+            if kind.tells(document):
+                return read(kind.name, document, text, names)
+    for kind, read in _LOGGERS:
         if kind.tells(document):
             return read(kind.name, document, text, names)
     return plain.read_text(text)

@@ -67,7 +67,7 @@ class Search:
             begin += len(kept[0]) if kept else 0
             end -= len(kept[1]) if len(kept) > 1 else 0
             secret = data[begin:end].decode()
-            if _is_mark(secret) or (pattern.holds is not None and not pattern.holds(secret)):
+            if ("[" in secret and _is_mark(secret)) or (pattern.holds is not None and not pattern.holds(secret)):
                 continue
             pieces += (data[place:begin], self._mark(pattern.kind).encode())
             place = end
