@@ -32,6 +32,8 @@ and texts cut short; `/docs` on the API itself shows the same and lets you try i
 - **Pages**: `limit` items, and `next_cursor` for the page that follows, null on the last. A cursor is signed and belongs to its
   question with all its filters. Pages never overlap and never skip while data arrives.
 - **`fields`** chooses fields, with commas: of the items, or of an answer that has none.
+- **`format=rows`** gives the items as flat rows with `next_path`, for Power Query and other tools that want tables
+  ([how](POWER_BI_FEED.md#rows)).
 - **`coverage`** is part of every answer: up to when it is complete, and what is known to be missing
   ([what it says](DEAD_LETTERS.md)).
 - **Nulls** are explicit, times are UTC with `Z`. Answers are compressed for clients that say so, and carry an `ETag`: with
