@@ -29,7 +29,7 @@ class Service:
         self.metrics = ApiMetrics()
         self.cursors: Cursors = cursors_of(settings)
         self.mapping: Mapping = settings.mapping
-        self.groups: tuple[str, ...] = settings.cloudwatch.groups
+        self.groups: tuple[str, ...] = settings.cloudwatch.expected_groups
 
     def page_of(self, run_id: str) -> str:
         """Where a browser shows the run."""

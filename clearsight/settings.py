@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from clearsight.addresses import require_dsn, url_problem, without_login
 from clearsight.errors import ConfigurationError
+from clearsight.log_groups import is_prefix, log_group
 from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
 
 HOME_VARIABLE = "CLEARSIGHT_HOME"
@@ -137,6 +138,18 @@ class CloudWatchSettings(Section):
         1.0, gt=0, description="how fast time runs for simulator and forwarder alike since clock_origin_ms"
     )
     clock_origin_ms: int = Field(0, ge=0, description="epoch milliseconds")
+
+    @property
+    def expected_groups(self) -> tuple[str, ...]:
+        """What coverage waits for, as checkpoints call it; empty where prefixes decide which groups there are."""
+        every = [(self.account_id, self.region, pattern) for pattern in self.groups]
+        for account in self.accounts:
+            regions = account.regions or (self.region,)
+            every += [(account.id, region, pattern) for region in regions for pattern in account.groups]
+        if any(is_prefix(pattern) for _, _, pattern in every):
+            return ()
+        found = [log_group(pattern, account, region) for account, region, pattern in every]
+        return tuple(group.called(self.account_id, self.region) for group in found)
 
 
 class PushSettings(Section):

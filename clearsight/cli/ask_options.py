@@ -115,7 +115,7 @@ async def covered(
 ) -> Coverage:
     from api.queries.coverage import coverage
 
-    return await coverage(connection, settings.cloudwatch.groups, until, since=since)
+    return await coverage(connection, settings.cloudwatch.expected_groups, until, since=since)
 
 
 def answer(name: str, asked: Question, as_json: bool) -> None:

@@ -80,7 +80,7 @@ async def _ask(settings: Settings) -> tuple[Coverage, Ledger]:
     from api.queries.ledger import ledger
 
     async with question(single_engine(settings)) as connection:
-        return await ask(connection, settings.cloudwatch.groups), await ledger(connection)
+        return await ask(connection, settings.cloudwatch.expected_groups), await ledger(connection)
 
 
 def _check(ledger: Any) -> None:

@@ -31,6 +31,7 @@ def simulator(
 
     Example: clearsight simulator --port 4581 --ledger .clearsight/cloudwatch.jsonl
     """
+    from clearsight.log_groups import is_prefix
     from clearsight.settings import home, load_settings
     from connectors.cloudwatch.clock import ScaledClock
     from connectors.cloudwatch.simulator.profile import profile_named
@@ -46,7 +47,7 @@ def simulator(
         seed=seed,
         account_id=cloudwatch.account_id,
         region=cloudwatch.region,
-        groups=tuple(group for group in cloudwatch.groups if not group.startswith("arn:") and not group.endswith("*")),
+        groups=tuple(group for group in cloudwatch.groups if not is_prefix(group) and not group.startswith("arn:")),
         denied=tuple(deny or ()),
         clock=ScaledClock(cloudwatch.clock_speed, cloudwatch.clock_origin_ms),
         kinesis_url=kinesis_url,

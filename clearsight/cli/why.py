@@ -44,7 +44,7 @@ async def _ask(settings: Settings, run_id: str) -> Why:
 
     async with question(single_engine(settings)) as connection:
         page = settings.api.link_base + run_page(run_id)
-        return await ask(connection, run_id, settings.mapping, settings.cloudwatch.groups, page)
+        return await ask(connection, run_id, settings.mapping, settings.cloudwatch.expected_groups, page)
 
 
 def _print(answer: Why) -> None:

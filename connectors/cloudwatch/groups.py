@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from clearsight.errors import ConfigurationError
+from clearsight.log_groups import is_prefix, log_group
 from connectors.cloudwatch.lines import Origin
 
 _MEND = "correct CLEARSIGHT_CLOUDWATCH__GROUPS"
-_ARN_PARTS = 7
 
 
 class Target(NamedTuple):
@@ -38,9 +38,8 @@ class GroupFinder:
         self._account = account
         self._region = region
         self._home = home
-        self._fixed = [self._target(pattern) for pattern in dict.fromkeys(patterns) if not pattern.endswith("*")]
-        self._prefixes = [p.removesuffix("*") for p in patterns if p.endswith("*") and not p.endswith(":*")]
-        self._fixed += [self._target(p) for p in patterns if p.endswith(":*")]
+        self._fixed = [self._target(pattern) for pattern in patterns if not is_prefix(pattern)]
+        self._prefixes = [pattern.removesuffix("*") for pattern in patterns if is_prefix(pattern)]
         self._known: set[str] = set()
 
     def fixed(self) -> list[Target]:
@@ -68,14 +67,8 @@ class GroupFinder:
             parameters["nextToken"] = token
 
     def _target(self, pattern: str) -> Target:
-        account, region, group, identifier = self._account, self._region, pattern, pattern
-        if pattern.startswith("arn:"):
-            parts = pattern.removesuffix(":*").split(":", _ARN_PARTS - 1)
-            if len(parts) != _ARN_PARTS or parts[5] != "log-group" or not parts[6]:
-                raise ConfigurationError(f"{pattern} is no ARN of a log group", _MEND)
-            if parts[3] != region:
-                raise ConfigurationError(f"{pattern} is not of the region {region}", _MEND)
-            account, group, identifier = parts[4], parts[6], pattern.removesuffix(":*")
-        if account == self._home.account and region == self._home.region:
-            return Target(group, identifier, Origin(account, region, group))
-        return Target(f"{account}:{region}:{group}", identifier, Origin(account, region, group))
+        found = log_group(pattern, self._account, self._region)
+        if found.region != self._region:
+            raise ConfigurationError(f"{pattern} is not of the region {self._region}", _MEND)
+        name = found.called(self._home.account, self._home.region)
+        return Target(name, pattern.removesuffix(":*"), Origin(found.account, found.region, found.name))

@@ -158,6 +158,17 @@ def test_every_region_of_every_account_is_a_place() -> None:
     assert found == [("1", "eu-west-1"), ("2", "us-east-1"), ("2", "eu-west-1")]
 
 
+def test_coverage_waits_for_what_the_forwarder_calls_the_groups() -> None:
+    arn = "arn:aws:logs:eu-west-1:3:log-group:/shared"
+    other = AccountSettings(id="2", regions=("us-east-1",), groups=("/x",))
+    settings = CloudWatchSettings(account_id="1", groups=("/g", arn), accounts=(other,))
+    assert settings.expected_groups == ("/g", "3:eu-west-1:/shared", "2:us-east-1:/x")
+    assert CloudWatchSettings(groups=("/g", "/h/*")).expected_groups == ()
+    home = Origin("1", "eu-west-1", "")
+    called = [target.name for target in GroupFinder(Catalogue(), settings.groups, "1", "eu-west-1", home).fixed()]
+    assert called == list(settings.expected_groups[:2])
+
+
 def test_another_accounts_role_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
