@@ -81,9 +81,20 @@ async def test_the_api_cannot_write(server):
 async def test_openapi_documents_every_answer(client):
     document = (await client.get("/openapi.json")).json()
     trail = document["paths"]["/rca/scenario/{id}/audit-trail"]["get"]
-    assert {"from", "to", "type", "level", "category", "user", "correlation_id", "q", "limit", "cursor", "fields"} == {
-        parameter["name"] for parameter in trail["parameters"] if parameter["in"] == "query"
-    }
+    assert {
+        "from",
+        "to",
+        "type",
+        "level",
+        "category",
+        "user",
+        "correlation_id",
+        "q",
+        "limit",
+        "cursor",
+        "fields",
+        "format",
+    } == {parameter["name"] for parameter in trail["parameters"] if parameter["in"] == "query"}
     for path, methods in document["paths"].items():
         if path.startswith("/rca"):
             wanted = {"200", "401", "403", "422", "503"} | ({"404"} if "{id}" in path else set())
