@@ -12,6 +12,7 @@ from bisect import bisect_left
 
 BUCKET_MS = 10_000
 LOOSE_LEAST = 128
+MOST_STRAYS = 100_000
 
 
 class _Bucket:
@@ -41,25 +42,39 @@ class _Bucket:
 
 
 class SeenIds:
-    """Ids of one log group in buckets of event time, so that old ones go without being looked at."""
+    """Ids of one log group in buckets of event time, so that old ones go without being looked at. What is older than that
+    when it comes, as only pushed lines are, is remembered for a while by its number."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}
+        self._strays: dict[int, None] = {}
+        self._horizon: int | None = None
 
     def add(self, event_id: str, timestamp: int) -> None:
+        if self._is_stray(timestamp):
+            self._strays[hash(event_id)] = None
+            if len(self._strays) > MOST_STRAYS:
+                del self._strays[next(iter(self._strays))]
+            return
         bucket = self._buckets.get(timestamp // BUCKET_MS)
         if bucket is None:
             bucket = self._buckets[timestamp // BUCKET_MS] = _Bucket()
         bucket.add(hash(event_id))
 
     def has(self, event_id: str, timestamp: int) -> bool:
+        if self._strays and self._is_stray(timestamp) and hash(event_id) in self._strays:
+            return True
         bucket = self._buckets.get(timestamp // BUCKET_MS)
         return bucket is not None and bucket.has(hash(event_id))
 
     def forget_before(self, horizon: int) -> None:
         """Drop the ids of events that are older, in epoch milliseconds; some of them may stay a bucket longer."""
+        self._horizon = horizon
         for bucket in [bucket for bucket in self._buckets if (bucket + 1) * BUCKET_MS <= horizon]:
             del self._buckets[bucket]
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return sum(map(len, self._buckets.values())) + len(self._strays)
+
+    def _is_stray(self, timestamp: int) -> bool:
+        return self._horizon is not None and (timestamp // BUCKET_MS + 1) * BUCKET_MS <= self._horizon

@@ -35,6 +35,8 @@ pytestmark = pytest.mark.unit
 
 FIREHOSE = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/logs"
 KEY = "a secret of our own"
+TIMES = (-62_135_596_800_000, 0, 253_402_300_799_000)
+"""The beginning of year 1, of the epoch, and the end of year 9999."""
 
 
 def payload(*events: dict[str, Any], kind: str = "DATA_MESSAGE", group: str = "/g", owner: str = ACCOUNT) -> bytes:
@@ -70,7 +72,7 @@ def test_an_id_of_another_layout_tells_no_ingestion_time(identifier: str) -> Non
     assert (event.id, event.ingestion) == (identifier, None)
 
 
-@pytest.mark.parametrize("timestamp", [-62_135_596_800_000, 0, 253_402_300_799_000])
+@pytest.mark.parametrize("timestamp", TIMES)
 def test_times_of_year_one_and_year_9999_are_read(timestamp: int) -> None:
     [event] = unpack(payload({"id": "7", "timestamp": timestamp, "message": "m"})).events()
     assert event.timestamp == timestamp
@@ -212,6 +214,16 @@ def test_what_is_wrong_is_named_and_the_good_records_are_taken(
     assert answer.status_code == status
     assert re.search(problem, answer.json()["errorMessage"])
     assert bench.messages() == ["line 5"]
+
+
+def test_lines_of_impossible_times_are_taken_and_move_nothing(bench: Bench) -> None:
+    through = bench.pull.progress.through
+    strange = [{"id": str(n), "timestamp": at, "message": f"line {n}"} for n, at in enumerate(TIMES)]
+    with running(bench):
+        for _ in range(2):
+            assert Pushed(bench).post(payload(*strange)).status_code == 200
+    assert sorted(record.event_time for record in bench.lines()) == list(TIMES)
+    assert bench.pull.progress.through - through < 60_000
 
 
 def test_a_stranger_is_turned_away(bench: Bench) -> None:

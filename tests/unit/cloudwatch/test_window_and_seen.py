@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.cloudwatch import event_ids
-from connectors.cloudwatch.seen import SeenIds
+from connectors.cloudwatch.seen import MOST_STRAYS, SeenIds
 from connectors.cloudwatch.window import SLICE_MS, Progress, Tier, Window
 
 pytestmark = pytest.mark.unit
@@ -252,3 +252,16 @@ def test_ids_are_small() -> None:
     tracemalloc.stop()
     assert len(seen) == 100_000
     assert taken_bytes / 100_000 < 40
+
+
+def test_what_is_older_than_the_horizon_when_it_comes_is_remembered_by_number() -> None:
+    seen = SeenIds()
+    seen.add("early", START)
+    seen.forget_before(START + 60_000)
+    assert not seen.has("early", START)
+    for number in range(MOST_STRAYS + 1):
+        seen.add(str(number), START)
+    assert not seen.has("0", START)
+    assert seen.has("1", START)
+    assert seen.has(str(MOST_STRAYS), START)
+    assert len(seen) == MOST_STRAYS

@@ -1,0 +1,75 @@
+"""Who leads, as one loop sees it, and what it does when the lease is another's."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+from kit.memory_forwarder import NOW, Bench
+
+from connectors.cloudwatch.lease import Granted, Leadership
+from connectors.cloudwatch.pull import Stopped
+
+pytestmark = pytest.mark.unit
+
+
+class Handed:
+    """A lease that the test gives and takes."""
+
+    def __init__(self) -> None:
+        self.term = 1
+
+
+def test_a_loop_leads_until_the_lease_is_another_one() -> None:
+    lease = Handed()
+    leadership = Leadership(lease, Flag())
+    assert leadership.begin()
+    assert not leadership.over()
+    lease.term = 0
+    assert leadership.over()
+    lease.term = 2
+    assert leadership.over()
+    assert leadership.begin()
+    assert not leadership.over()
+
+
+def test_to_be_stopped_ends_the_wait_and_the_lead() -> None:
+    stopping = Flag()
+    lease = Handed()
+    lease.term = 0
+    threading.Timer(0.05, stopping.set).start()
+    assert not Leadership(lease, stopping).begin()
+    leadership = Leadership(Granted(), stopping)
+    assert not leadership.begin()
+    assert leadership.over()
+
+
+def test_who_lost_the_lease_in_the_middle_of_a_window_sends_no_more(tmp_path: Path) -> None:
+    lease = Handed()
+    bench = Bench(tmp_path / "ledger.jsonl", lease=lease)
+    bench.service.put(*[(NOW + n, f"line {n}") for n in range(500)])
+    bench.clock.now += 1_000
+    through = bench.pull.progress.through
+    lease.term = 0
+    with pytest.raises(Stopped):
+        bench.pull.poll()
+    assert bench.lines() == []
+    assert bench.pull.progress.through == through
+
+
+def test_who_gets_the_lease_back_reads_first_what_the_other_wrote(tmp_path: Path) -> None:
+    lease = Handed()
+    bench = Bench(tmp_path / "ledger.jsonl", lease=lease)
+    bench.service.put(*[(NOW + n, f"line {n}") for n in range(100)])
+    bench.clock.now += 1_000
+    mine = bench.pull
+    bench.restart()
+    bench.polls(1)
+    assert len(bench.lines()) == 100
+    assert len(mine.writer.seen) == 0
+    bench.pulls[:] = [mine]
+    lease.term = 2
+    bench.forwarder.run()
+    assert len(bench.lines()) == 100
