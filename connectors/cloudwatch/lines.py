@@ -10,7 +10,7 @@ from clearsight.logline import LogError, LogLine
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.parse.clean import REPLACEMENT, clean_text
 from connectors.cloudwatch.parse.record import Parsed
-from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
+from connectors.cloudwatch.redact.redactor import DEFAULT, Redacted, Redactor
 
 MAX_VALUE_BYTES = 900_000
 """Of a record: consumers may have Kafka's default limit of 1 MB."""
@@ -63,14 +63,14 @@ def key_of(line: LogLine) -> bytes:
     return key.encode()
 
 
-def encode(line: LogLine, raw: str, redactor: Redactor = DEFAULT) -> bytes:
+def encode(line: LogLine, raw: str, redactor: Redactor = DEFAULT) -> Redacted:
     """The record's value, redacted. A line that cannot be encoded as read is sent as text; one that is too large is cut
     after redaction, and says so in `attributes` (`truncated`, `original_bytes`)."""
     try:
-        value = redactor.record(line)
+        made = redactor.record(line)
     except (RecursionError, TypeError, ValueError, msgspec.MsgspecError):
-        value = redactor.record(as_text(line, raw))
-    return value if len(value) <= MAX_VALUE_BYTES else _cut(_decode(value), raw)
+        made = redactor.record(as_text(line, raw))
+    return made if len(made.value) <= MAX_VALUE_BYTES else Redacted(_cut(_decode(made.value), raw), made.redactions)
 
 
 def as_text(line: LogLine, raw: str) -> LogLine:

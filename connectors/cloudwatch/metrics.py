@@ -64,6 +64,7 @@ class ForwarderMetrics:
         self._late = counter("late", "Lines that a wider tier found where the hot one had not", "tier")
         self._formats = counter("parsed", "New lines by format", "format")
         self._correlations = counter("correlated", "New lines by how their correlation id was found", "source")
+        self._redactions = counter("redactions", "Secrets and personal data that were replaced, by kind", "kind")
         self._calls = counter("calls", "Calls of CloudWatch by outcome", "operation", "result")
         self._pushed = counter("pushed", "Pushed payloads", "outcome")
         self._visible = Histogram(
@@ -85,6 +86,9 @@ class ForwarderMetrics:
             self._formats.labels(name).inc(count)
         for source, count in Tally(line.correlation_source for line in parsed).items():
             self._correlations.labels(source).inc(count)
+        for line in parsed:
+            for kind, count in line.redactions.items():
+                self._redactions.labels(kind).inc(count)
 
     def visible(self, lag_ms: int, late_tier: str | None) -> None:
         self._visible.observe(lag_ms / 1000)

@@ -62,6 +62,8 @@ class Transcript:
             return parsed
 
     def record(self, event: Event, parsed: Parsed, now: int, via: Via = "pull") -> Record:
-        """The record on `clearsight.logs`, redacted; `now` in epoch milliseconds."""
+        """The record on `clearsight.logs`, redacted, which is noted in `parsed`; `now` in epoch milliseconds."""
         line = lines.make_line(self._origin, event, parsed, now, via)
-        return Record(lines.key_of(line), lines.encode(line, event.message, self._redactor))
+        made = lines.encode(line, event.message, self._redactor)
+        parsed.redactions = made.redactions
+        return Record(lines.key_of(line), made.value)

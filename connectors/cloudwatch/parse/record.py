@@ -31,3 +31,5 @@ class Parsed(msgspec.Struct, kw_only=True, gc=False):
     """Lambda's START: lines without a request id that follow in the stream belong to `request_id`."""
     ends_request: bool = False
     """Its END: later lines do not belong to `request_id`."""
+    redactions: dict[str, int] = {}
+    """What was replaced in its record, by kind."""

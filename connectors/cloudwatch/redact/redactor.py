@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import re2
@@ -26,6 +26,13 @@ _SHORTEST_NAME = 4
 _IDS_END = b'"message":'
 """Of a record: the ids stand before, and no text can hold this, because its quotes are escaped there."""
 _encode = msgspec.json.Encoder().encode
+
+
+class Redacted(NamedTuple):
+    value: bytes
+    """The record's JSON."""
+    redactions: dict[str, int]
+    """How much was replaced, by kind."""
 
 
 class Redactor:
@@ -47,17 +54,20 @@ class Redactor:
         gate.Compile()
         self._hits = gate.Match
 
-    def record(self, line: LogLine) -> bytes:
+    def record(self, line: LogLine) -> Redacted:
         """The line's JSON, redacted. Raises what msgspec raises for what it cannot encode."""
         if self._user_key is not None and line.user_id is not None:
             line = self._without_user(line, line.user_id, self._user_key)
         value = _encode(line)
         hits = self._hits(value[value.find(_IDS_END) :])
-        return _encode(self._redacted(line, hits)) if hits else value
+        if not hits:
+            return Redacted(value, line.redactions)
+        line = self._redacted(line, hits)
+        return Redacted(_encode(line), line.redactions)
 
     def line(self, line: LogLine) -> LogLine:
         """The same as a line."""
-        return msgspec.json.decode(self.record(line), type=LogLine)
+        return msgspec.json.decode(self.record(line).value, type=LogLine)
 
     def text(self, text: str) -> str:
         """Any text, for what is no line: a dead letter, a message of our own."""

@@ -15,6 +15,7 @@ from kit.secrets_in_lines import SHAPES, Planted, planted
 from clearsight.logline import LogLine
 from clearsight.settings import RedactionSettings
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
+from connectors.cloudwatch.metrics import ForwarderMetrics
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.redact.configured import redactor_of
 from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
@@ -56,7 +57,11 @@ def record(message: str, redactor: Redactor = DEFAULT) -> dict[str, Any]:
         ("key AKIAIOSFODNN7EXAMPLE", "key [key]", {"key": 1}),
         ("ghp_0123456789abcdef0123456789abcdef0123", "[token]", {"token": 1}),
         ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", "[key]", {"key": 1}),
-        ("xoxb-123456789012-abcdef glpat-0123456789abcdef sk-0123456789abcdef0123", "[token] [token] [token]", {"token": 3}),
+        (
+            "xoxb-123456789012-abcdef glpat-0123456789abcdef sk-0123456789abcdef0123",
+            "[token] [token] [token]",
+            {"token": 3},
+        ),
         ("two a@b.de c@d.de", "two [email] [email]", {"email": 2}),
     ],
 )
@@ -175,6 +180,20 @@ def test_no_planted_secret_survives_in_a_record(found: Planted) -> None:
     shown = made.value.decode() + json.dumps(json.loads(made.value), ensure_ascii=False) + made.key.decode()
     assert secret not in shown
     assert secret.replace(" ", "") not in shown
+
+
+def test_what_was_replaced_is_counted_by_kind_for_prometheus() -> None:
+    transcript, metrics = Transcript(ORIGIN), ForwarderMetrics()
+    page = [Event(str(n), n, None, "s", line) for n, line in enumerate(["a@b.de c@d.de", "password=x e@f.de", "fine"])]
+    parsed = transcript.read(page)
+    for event, each in zip(page, parsed, strict=True):
+        transcript.record(event, each, 1)
+    metrics.lines("pull", parsed, repeated=0)
+    counted = {
+        kind: metrics.registry.get_sample_value("clearsight_forwarder_redactions_total", {"kind": kind})
+        for kind in ("email", "secret", "card")
+    }
+    assert counted == {"email": 3, "secret": 1, "card": None}
 
 
 def test_the_forwarder_writes_no_line_into_its_own_log(caplog: pytest.LogCaptureFixture) -> None:
