@@ -59,7 +59,6 @@ async def test_parameters_that_do_not_go_together(
     [
         ("GET", "/rca/scenario/s1/audit-trails", 404),
         ("GET", "/rca/", 404),
-        ("GET", "/odata/nothing/here", 404),
         ("POST", "/rca/runs", 405),
         ("DELETE", "/rca/scenario/s1/audit-trail", 405),
         ("HEAD", "/rca/runs", 405),
@@ -71,6 +70,23 @@ async def test_below_its_paths_the_api_answers_and_not_the_pages(
     answer = await product.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert status != 405 or answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/odata", 404),
+        ("POST", "/odata/v1/runs", 405),
+        ("HEAD", "/odata/v1/runs", 405),
+    ],
+)
+async def test_below_the_feed_the_api_answers_in_odata_s_form(
+    product: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await product.request(method, path)
+    assert (answer.status_code, answer.headers["odata-version"]) == (status, "4.0")
+    assert answer.headers["content-type"].startswith("application/json;odata")
+    assert method == "HEAD" or answer.json().keys() == {"error"}
 
 
 async def test_an_error_that_nobody_expected_says_nothing_of_itself(settings: Settings) -> None:
