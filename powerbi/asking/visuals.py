@@ -76,7 +76,8 @@ def _grouped(
     columns = {each: rows.value(each) for each in shown}
     values = [column for each, column in columns.items() if isinstance(each, MeasureField)]
     keys = [column for each, column in columns.items() if isinstance(each, ColumnField)]
-    statement = select(*(column.label(f"c{number}") for number, column in enumerate(columns.values())))
+    labels = [column.label(f"c{number}") for number, column in enumerate(columns.values())]
+    statement = select(*labels).select_from(rows.source)
     if keys:
         statement = statement.group_by(*keys)
         if values:
@@ -102,7 +103,7 @@ class _Rows:
             conditions.append(joined.column(top.of.table, top.of.name).in_(_top(model, top, scope)))
         if not columns:
             columns = [joined.column(base.name, base.columns[0].name)]
-        self._rows: Subquery = select(*columns).select_from(joined.source()).where(*conditions).subquery("rows")
+        self.source: Subquery = select(*columns).select_from(joined.source()).where(*conditions).subquery("rows")
 
     def value(self, shown: Field) -> ColumnElement[Any]:
         if isinstance(shown, ColumnField):
@@ -111,7 +112,7 @@ class _Rows:
         return measured(self._base, value, lambda name: self._column(self._base.name, name))
 
     def _column(self, table: str, name: str) -> ColumnElement[Any]:
-        return self._rows.c[self._places[table, name]]
+        return self.source.c[self._places[table, name]]
 
 
 def _columns(base: Table, shown: Field) -> list[tuple[str, str]]:

@@ -114,19 +114,7 @@ LINES = (
 )
 
 ERRORS = (
-    Measure(
-        name="Error Lines", value=Of("sum", "Lines That Day"), format=_COUNT, about="Log lines of level ERROR or FATAL."
-    ),
-    Measure(
-        name="Scenarios With Errors",
-        value=Of("distinct", "Scenario Key"),
-        format=_COUNT,
-        about="Scenarios that logged errors.",
-    ),
-)
-
-PATTERNS = (
-    Measure(name="Lines", value=Rows(), format=_COUNT, about="Log lines of level ERROR or FATAL."),
+    Measure(name="Error Lines", value=Rows(), format=_COUNT, about="Log lines of level ERROR or FATAL."),
     Measure(
         name="Example",
         value=Of("minimum", "Message"),

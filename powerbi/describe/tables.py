@@ -283,23 +283,6 @@ ERRORS = Table(
         text("Message", "message"),
         text("Pattern", "pattern"),
     ),
-    measures=measures.PATTERNS,
-)
-ERROR_DAYS = Table(
-    name="Error Day",
-    view="errors_by_day",
-    about="Error lines of one day that are alike.",
-    columns=(
-        joining("Scenario Key", "scenario_key"),
-        joining(_DATE, "day", "date"),
-        joining(_LEVEL, "level", "text"),
-        joining("Category", "category", "text"),
-        text("Error Type", "error_type"),
-        text("Node", "node"),
-        text("Service", "service"),
-        text("Pattern", "pattern"),
-        whole("Lines That Day", "error_lines"),
-    ),
     measures=measures.ERRORS,
 )
 FRESHNESS = Table(
@@ -329,6 +312,5 @@ FACTS = (
     LOGS,
     EVENTS,
     ERRORS,
-    ERROR_DAYS,
     FRESHNESS,
 )

@@ -29,7 +29,7 @@ OVERVIEW = Page(
             measure("Run", "Success Rate"),
             measure("Run", "Mean Time To Failure s", "Mean time to failure (s)"),
             measure("Run", "Running Now"),
-            measure("Error Day", "Error Lines"),
+            measure("Error", "Error Lines"),
         ),
         columns(
             "history",

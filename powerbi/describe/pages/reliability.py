@@ -11,7 +11,7 @@ _ALL = across(1, height=120)[0]
 _DAILY, _CATEGORIES, _NODES = across(3, 2, 2, top=136, height=350)
 _PATTERNS, _STATES = across(5, 2, top=502, height=350)
 _FAILURES = measure("Run", "Failure Count", "Failures")
-_LINES = measure("Error", "Lines")
+_LINES = measure("Error", "Error Lines", "Lines")
 
 RELIABILITY = Page(
     key="reliability",
@@ -27,8 +27,8 @@ RELIABILITY = Page(
             _FAILURES,
             measure("Run", "Mean Time To Failure s", "Mean time to failure (s)"),
             measure("Run", "Mean Duration s", "Mean duration (s)"),
-            measure("Error Day", "Error Lines"),
-            measure("Error Day", "Scenarios With Errors", "Scenarios with errors"),
+            measure("Error", "Error Lines"),
+            measure("Error", "Scenarios Hit", "Scenarios with errors"),
         ),
         line(
             "daily",

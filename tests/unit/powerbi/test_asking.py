@@ -79,7 +79,7 @@ def test_slicers_reach_only_what_they_are_related_to() -> None:
     assert "Ann" in found["journey/timeline"].parameters.values()
     assert date(2026, 11, 7) in found["journey/timeline"].parameters.values()
     assert "Ann" not in found["overview/as-of"].parameters.values()
-    assert "Ann" not in found["reliability/patterns"].parameters.values()
+    assert "Ann" not in found["comparison/failures"].parameters.values()
 
 
 def test_the_newest_is_looked_for_among_what_is_chosen() -> None:
