@@ -113,6 +113,14 @@ def test_without_a_key_nothing_is_told(feed: Feed, path: str) -> None:
         assert answer.json()["error"]["code"] == "unauthenticated"
 
 
+def test_files_that_open_power_bi_need_a_key_too(feed: Feed) -> None:
+    address = feed.url.replace("/odata/v1/", "/power-bi/clearsight-odata.pbids")
+    assert httpx.get(address, timeout=30).status_code == 401
+    told = httpx.get(address, headers={"X-API-Key": feed.key}, timeout=30)
+    assert told.json()["connections"][0]["details"]["address"]["url"] == feed.url
+    assert feed.key not in told.text
+
+
 def test_a_viewer_sees_own_scenarios_only(feed: Feed) -> None:
     for name, found in entity_sets().items():
         if "scenario_key" in found.properties:

@@ -74,16 +74,12 @@ async def test_below_its_paths_the_api_answers_and_not_the_pages(
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [
-        ("GET", "/odata", 404),
-        ("POST", "/odata/v1/runs", 405),
-        ("HEAD", "/odata/v1/runs", 405),
-    ],
+    [("GET", "/odata/nothing/here", 404), ("POST", "/odata/v1/runs", 405), ("HEAD", "/odata/v1/runs", 405)],
 )
-async def test_below_the_feed_the_api_answers_in_odata_s_form(
-    product: httpx.AsyncClient, method: str, path: str, status: int
+async def test_below_the_feed_refusals_are_in_odata_s_form(
+    client: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    answer = await product.request(method, path)
+    answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["odata-version"]) == (status, "4.0")
     assert answer.headers["content-type"].startswith("application/json;odata")
     assert method == "HEAD" or answer.json().keys() == {"error"}
