@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import TRACEBACK, Told, causes_of, ends_traceback, make_error, names_error
@@ -20,6 +22,7 @@ GAP_MS = 2000
 """Lines further apart do not belong together."""
 MAX_LINES = 500
 MAX_STREAMS = 10_000
+REMEMBERED_CHARACTERS = 300
 CONTINUES = "continues"
 
 _FRAME = re.compile(r"\s+at \S.*\)\s*\Z")
@@ -33,6 +36,8 @@ _IDS = ("scenario_id", "run_id", "user_id", "node", "service", "request_id", "tr
 class _Line(NamedTuple):
     event: Event
     parsed: Parsed
+    is_past: bool = False
+    """Of an earlier page: its record has been made."""
 
 
 @dataclass(slots=True)
@@ -44,12 +49,10 @@ class _Stack:
     last_ms: int
     told: bool = False
     """Its error has been named: only what explains it may follow."""
-    torn: bool = False
-    """The head came with an earlier page."""
 
     def takes(self, line: _Line) -> bool:
         text = line.parsed.message
-        if line.event.timestamp - self.last_ms > GAP_MS or len(self.lines) >= MAX_LINES:
+        if not 0 <= line.event.timestamp - self.last_ms <= GAP_MS or len(self.lines) >= MAX_LINES:
             return False
         if self.kind == "other":
             return bool(_OTHER_GOES_ON.match(text))
@@ -84,13 +87,14 @@ class Continuations:
                     self._last[stream] = _Line(events[before], parsed[before])
                 self._see(_Line(event, each), found)
             last[stream] = place
-        self._last |= {stream: _Line(events[place], parsed[place]) for stream, place in last.items()}
+        pairs = [pair for stack in found for pair in _finished(stack)]
+        self._last |= {stream: _remembered(events[place], parsed[place]) for stream, place in last.items()}
         if len(self._last) > MAX_STREAMS:
             self._last.clear()
             self._open.clear()
-        pairs = [pair for stack in found for pair in _finished(stack)]
         for stream, stack in self._open.items():
-            self._open[stream] = _Stack(stack.kind, stack.head, [], stack.last_ms, stack.told, torn=True)
+            head = stack.head if stack.head.is_past else _remembered(stack.head.event, stack.head.parsed)
+            self._open[stream] = _Stack(stack.kind, head, [], stack.last_ms, stack.told)
         return pairs
 
     def _see(self, line: _Line, found: list[_Stack]) -> None:
@@ -110,7 +114,7 @@ class Continuations:
     def _begun(self, line: _Line) -> _Stack | None:
         text = line.parsed.message
         before = self._last.get(line.event.stream)
-        if before is not None and line.event.timestamp - before.event.timestamp > GAP_MS:
+        if before is not None and not 0 <= line.event.timestamp - before.event.timestamp <= GAP_MS:
             before = None
         if text.startswith(TRACEBACK) and "\n" not in text:
             head = before if before is not None and _may_head(before.parsed) else line
@@ -137,11 +141,20 @@ def _may_head(parsed: Parsed) -> bool:
     return parsed.level in ("ERROR", "FATAL") and (parsed.error is None or parsed.error.stack is None)
 
 
+def _remembered(event: Event, parsed: Parsed) -> _Line:
+    """What may be asked of a line when its page is gone: not its texts, which may be long."""
+    error = parsed.error
+    if error is not None and error.stack:
+        error = msgspec.structs.replace(error, message=None, stack=TRACEBACK)
+    kept = msgspec.structs.replace(parsed, message=parsed.message[:REMEMBERED_CHARACTERS], attributes={}, error=error)
+    return _Line(event._replace(message=""), kept, is_past=True)
+
+
 def _finished(stack: _Stack) -> list[tuple[Parsed, Parsed]]:
-    head = stack.lines[0] if stack.torn else stack.head
+    head = stack.lines[0] if stack.head.is_past else stack.head
     text = "\n".join(line.parsed.message for line in stack.lines)
-    if head is stack.head and stack.kind == "other" and names_error(head.parsed.message):
-        text = f"{head.parsed.message}\n{text}"
+    if stack.kind == "other" and names_error(stack.head.parsed.message):
+        text = f"{stack.head.parsed.message}\n{text}"
     _tell(head.parsed, text, next(filter(None, map(ends_traceback, reversed(text.split("\n")))), None))
     for line in stack.lines:
         if line is not head:

@@ -98,6 +98,34 @@ def test_the_rest_of_a_torn_stack_is_an_error_that_continues_the_first() -> None
     assert rest[0].correlation_id == "corr-1"
 
 
+@pytest.mark.parametrize(("lines", "kind"), [(PYTHON[:6], "KeyError"), (JAVA, "IllegalStateException")])
+def test_a_stack_whose_line_has_gone_out_before_is_an_error_that_continues_it(lines: list[str], kind: str) -> None:
+    transcript, page = Transcript(ORIGIN), events(lines)
+    (head,) = transcript.read(page[:1])
+    first, *others = transcript.read(page[1:])
+    assert head.error is None
+    assert first.error is not None
+    assert (first.level, first.error.type) == ("ERROR", kind)
+    assert continued([first, *others]) == [page[0].id] * (len(lines) - 1)
+    assert {each.level for each in others} == {"INFO"}
+
+
+def test_what_is_remembered_of_a_line_is_short() -> None:
+    transcript = Transcript(ORIGIN)
+    transcript.read(events(["x" * 1_000_000], "one"))
+    transcript.read(
+        events([f"2026-11-22 12:00:00 ERROR failed\n{'y' * 1_000_000}\n{chr(10).join(PYTHON[1:6])}"], "two")
+    )
+    assert len(repr(vars(transcript._continuations))) < 5_000
+
+
+def test_a_line_that_came_late_does_not_belong_to_a_later_one() -> None:
+    transcript, page = Transcript(ORIGIN), events(PYTHON[:6], step=10)
+    transcript.read(page[:1])
+    late = [event._replace(timestamp=event.timestamp - 5000) for event in page[1:]]
+    assert continued(transcript.read(late)) == [None, *[late[0].id] * 4]
+
+
 def test_streams_that_are_mixed_are_told_apart() -> None:
     one, two = events(PYTHON[:6], "one"), events(PYTHON[:6], "two")
     page = [event for pair in zip(one, two, strict=True) for event in pair]
