@@ -116,6 +116,8 @@ def test_figures_are_those_of_the_facts(login: Login) -> None:
     assert rate == pytest.approx(facts[2] / (facts[1] + facts[2]))
     by_day = ask(login, "overview/history", Scope())
     assert sum(row[-1] for row in by_day) == runs
+    (errors,) = ask(login, "overview/figures/Error", Scope())[0]
+    assert [(errors,)] == rows(login, "SELECT count(*) FROM bi.errors")
     actions = ask(login, "journey/figures", Scope())[0][0]
     assert [(actions,)] == rows(login, "SELECT count(*) FROM bi.user_actions")
 
