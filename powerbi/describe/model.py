@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from powerbi.describe.tables import COMPARISONS, DIFFERENCES, DIMENSIONS, FACTS, RUN_INPUTS, RUNS
+from powerbi.describe.dimensions import DIMENSIONS
+from powerbi.describe.facts import COMPARISONS, DIFFERENCES, FACTS, RUN_INPUTS, RUNS
 from powerbi.model import Model, Parameter, Relation, Role, Table
 
 _JOINS = (
