@@ -199,6 +199,9 @@ class RedactionSettings(Section):
     """What is taken out of log lines before they reach Kafka (docs/LOGS.md)."""
 
     keys: tuple[str, ...] = Field((), description="names of further fields whose value is redacted whatever it is")
+    patterns: dict[str, str] = Field(
+        {}, description="further kinds: name of the mark → RE2 expression of what it stands for"
+    )
     user_key: SecretStr | None = Field(
         None,
         min_length=16,

@@ -147,7 +147,7 @@ def _remembered(event: Event, parsed: Parsed) -> _Line:
     if error is not None and error.stack:
         error = msgspec.structs.replace(error, message=None, stack=TRACEBACK)
     kept = msgspec.structs.replace(parsed, message=parsed.message[:REMEMBERED_CHARACTERS], attributes={}, error=error)
-    return _Line(event._replace(message=""), kept, is_past=True)
+    return _Line(Event(event.id, event.timestamp, None, event.stream, ""), kept, is_past=True)
 
 
 def _finished(stack: _Stack) -> list[tuple[Parsed, Parsed]]:

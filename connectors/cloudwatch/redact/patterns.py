@@ -20,6 +20,8 @@ class Pattern(NamedTuple):
     expression: str
     holds: Callable[[str], bool] | None = None
     """Of what was found without the kept groups: whether it is one indeed."""
+    keeps: bool = True
+    """Whether groups mean what is kept; else they mean nothing."""
 
 
 _NOT_A_DIGIT = r"(?:^|[^0-9]|\\u[0-9a-fA-F]{4})"

@@ -63,7 +63,8 @@ class Search:
         pieces: list[bytes] = []
         place = 0
         for found in regexp.finditer(data):
-            (begin, end), kept = found.span(), found.groups()
+            begin, end = found.span()
+            kept: tuple[bytes, ...] = found.groups() if pattern.keeps else ()
             begin += len(kept[0]) if kept else 0
             end -= len(kept[1]) if len(kept) > 1 else 0
             secret = data[begin:end].decode()

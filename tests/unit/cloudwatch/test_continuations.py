@@ -122,7 +122,7 @@ def test_what_is_remembered_of_a_line_is_short() -> None:
 def test_a_line_that_came_late_does_not_belong_to_a_later_one() -> None:
     transcript, page = Transcript(ORIGIN), events(PYTHON[:6], step=10)
     transcript.read(page[:1])
-    late = [event._replace(timestamp=event.timestamp - 5000) for event in page[1:]]
+    late = [Event(event.id, event.timestamp - 5000, None, event.stream, event.message) for event in page[1:]]
     assert continued(transcript.read(late)) == [None, *[late[0].id] * 4]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.secrets_in_lines import SHAPES, Planted, planted
 
+from clearsight.errors import ConfigurationError
 from clearsight.logline import LogLine
 from clearsight.settings import RedactionSettings
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
@@ -131,6 +132,22 @@ def test_json_in_json_whose_characters_are_escaped() -> None:
 def test_names_that_a_deployment_adds() -> None:
     redactor = redactor_of(RedactionSettings(keys=("tax_number",)))
     assert record('{"message": "m", "taxNumber": 5}', redactor)["attributes"] == {"taxNumber": "[secret]"}
+
+
+def test_kinds_that_a_deployment_adds() -> None:
+    redactor = redactor_of(RedactionSettings(patterns={"customer": r"\bC-\d{8}\b", "plant": "(?i)werk (nord|süd)"}))
+    found = record("of\nC-12345678 in Werk Süd\\nXC-123456789", redactor)
+    assert (found["message"], found["redactions"]) == (
+        "of\n[customer] in [plant]\\nXC-123456789",
+        {"customer": 1, "plant": 1},
+    )
+    assert record(json.dumps({"message": "m", "of": "\tC-12345678"}), redactor)["attributes"] == {"of": "\t[customer]"}
+
+
+@pytest.mark.parametrize("patterns", [{"x": "("}, {"x": "a*"}, {"X y": "a"}, {"x": "(?<=a)b"}])
+def test_a_kind_that_cannot_be(patterns: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="CLEARSIGHT_REDACTION__PATTERNS"):
+        redactor_of(RedactionSettings(patterns=patterns))
 
 
 def test_user_ids_become_the_same_pseudonym_everywhere_in_the_line() -> None:
