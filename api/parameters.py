@@ -95,7 +95,8 @@ class Ranged(Asked):
 
 class Tabular(BaseModel):
     format: Literal["answer", "rows"] = Field(
-        "answer", description="rows: the items as flat rows for Power Query, with next_path; nested values are JSON in a text"
+        "answer",
+        description="rows: the items as flat rows for Power Query, with next_path; nested values are JSON in a text",
     )
 
 
