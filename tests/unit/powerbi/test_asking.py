@@ -59,6 +59,10 @@ def test_a_measure_in_both_languages(value: Expression, in_dax: str, in_sql: str
         assert sql(value).replace("AS NUMERIC", "").replace("CAST(1000 )", "1000") == in_sql
 
 
+def test_a_share_of_nothing_is_nothing() -> None:
+    assert "/ CAST(nullif(nullif(count(*), 0), 0)" in sql(Share("Failed", "Jobs"))
+
+
 def test_a_rank_in_dax() -> None:
     assert rank("Job", Rank("Outcome", ("a", "b"))) == 'SWITCH(\'Job\'[Outcome], "a", 1, "b", 2, 0)'
 
