@@ -23,7 +23,6 @@ PARTITIONED = ("fact_row_change", "fact_user_action", "fact_scenario_state_chang
 _BY_MONTH = "RANGE (occurred_at)"
 _PENDING = text("link = 'pending'")
 _SERIOUS = text("level IN ('ERROR', 'FATAL')")
-_BRIN = {"pages_per_range": 32, "autosummarize": True}
 _UNJOINED = text("(link IN ('pending', 'unlinked') OR (link = 'direct' AND user_key IS NULL))")
 
 fact_row_change = Table(
@@ -52,7 +51,7 @@ fact_row_change = Table(
     landed_at(),
     *utc_parts("occurred_at", "occurred"),
     Index("ix_row_change_second", "occurred_second"),
-    Index("ix_row_change_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
+    Index("ix_row_change_day", "occurred_on"),
     Index("ix_row_change_scenario", "scenario_key", "occurred_at"),
     Index("ix_row_change_correlation", "correlation_key", postgresql_where=text("correlation_key IS NOT NULL")),
     Index("ix_row_change_run", "run_key", postgresql_where=text("run_key IS NOT NULL")),
@@ -80,7 +79,7 @@ fact_user_action = Table(
     landed_at(),
     *utc_parts("occurred_at", "occurred"),
     Index("ix_user_action_second", "occurred_second"),
-    Index("ix_user_action_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
+    Index("ix_user_action_day", "occurred_on"),
     Index("ix_user_action_scenario", "scenario_key", "occurred_at"),
     Index("ix_user_action_user", "user_key", "occurred_at"),
     Index("ix_user_action_correlation", "correlation_key", postgresql_where=text("correlation_key IS NOT NULL")),
@@ -192,7 +191,7 @@ fact_cloudwatch_log = Table(
     landed_at(),
     *utc_parts("occurred_at", "occurred"),
     Index("ix_log_second", "occurred_second"),
-    Index("ix_log_day", "occurred_on", postgresql_using="brin", postgresql_with=_BRIN),
+    Index("ix_log_day", "occurred_on"),
     Index("ix_log_scenario", "scenario_key", "occurred_at", postgresql_where=text("scenario_key IS NOT NULL")),
     Index(
         "ix_log_run_error_type", "run_key", "occurred_at", "event_id", postgresql_where=text("error_type IS NOT NULL")
