@@ -1,4 +1,7 @@
-"""User Journey Timeline: who did what, and when?"""
+"""User Journey Timeline: who did what, and when?
+
+Sessions stand alone: counting them looks up the action before each, and the other figures need not wait for that.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from powerbi.describe.things import bars, cards, column, columns, dots, measure,
 from powerbi.layout import across
 from powerbi.report import Page, Sort
 
-_ALL = across(1, height=120)[0]
+_FIGURES, _SESSIONS = across(5, 2, height=120)
 _DOTS, _COMMON = across(7, 3, top=136, height=330)
 _ACTIVITY, _USERS, _STORY = across(4, 4, 6, top=482, height=370)
 _WHEN = column("Action", "Occurred At", "When (UTC)")
@@ -24,14 +27,19 @@ JOURNEY = Page(
     visuals=(
         cards(
             "figures",
-            _ALL,
-            "Actions, sessions, actions a day and a session, users, scenarios touched",
+            _FIGURES,
+            "Actions, actions a day, users, scenarios touched",
             _ACTIONS,
-            measure("Action", "Sessions"),
             measure("Action", "Actions A Day", "Actions a day"),
-            measure("Action", "Actions A Session", "Actions a session"),
             measure("Action", "Active Users"),
             measure("Action", "Scenarios Touched"),
+        ),
+        cards(
+            "sessions",
+            _SESSIONS,
+            "Sessions, actions a session",
+            measure("Action", "Sessions"),
+            measure("Action", "Actions A Session", "Actions a session"),
         ),
         dots(
             "timeline",
@@ -64,10 +72,10 @@ JOURNEY = Page(
             "users",
             _USERS,
             "Users by activity",
-            "Table: users with sessions, actions, scenarios touched and last action",
+            "Table: users with actions, days with any, scenarios touched and last action",
             USER,
-            measure("Action", "Sessions"),
             _ACTIONS,
+            measure("Action", "Active Days", "Days"),
             measure("Action", "Scenarios Touched", "Scenarios"),
             measure("Action", "Last Action", "Last (UTC)"),
             sort=Sort(_ACTIONS),
