@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.queries.branch import Keys, TrailFilter, parameters, shape
@@ -44,6 +44,7 @@ def test_only_kinds_that_can_match_are_read(filters: dict[str, tuple[str, ...]],
     assert kinds(**filters) == left
 
 
+@settings(deadline=None)
 @given(FILTERS)
 def test_filters_of_one_shape_make_one_text(filters: TrailFilter) -> None:
     same = shape(filters)
