@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from threading import Event
 from typing import Any, Literal, TypeVar
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from clearsight.errors import Unavailable
 from connectors.cloudwatch.clock import ScaledClock, ServerClock
 from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.pages import PAGE, decode_page
 from connectors.cloudwatch.quota import Quota
 
 Kind = Literal["away", "throttled", "missing", "denied", "expired"]
@@ -102,6 +105,7 @@ class CloudWatch:
             raise _failure(error) from error
         client.meta.events.register("after-call.cloudwatch-logs", self._observe)
         client.meta.events.register("needs-retry.cloudwatch-logs", self._heed_throttle)
+        client.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", _decode)
         return client
 
     def _observe(self, http_response: Any, **_: Any) -> None:
@@ -114,6 +118,17 @@ class CloudWatch:
         if response is not None and response[1].get("Error", {}).get("Code") in _THROTTLED:
             self._quota.throttled()
             self._meter.call("retry", "throttled")
+
+
+def _decode(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Decode a page ourselves and leave nothing of it to boto3; what we cannot decode is left to it as it is."""
+    if response_dict["status_code"] != HTTPStatus.OK:
+        return
+    try:
+        customized_response_dict[PAGE] = decode_page(response_dict["body"])
+    except msgspec.DecodeError:
+        return
+    response_dict["body"] = b"{}"
 
 
 def _failure(error: ClientError | BotoCoreError) -> CloudWatchFailure:
