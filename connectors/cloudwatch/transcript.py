@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from connectors.cloudwatch import lines
 from connectors.cloudwatch.continuations import Continuations, inherit
@@ -24,7 +25,7 @@ UNREAD = "unread"
 log = logging.getLogger(__name__)
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes
     value: bytes
 

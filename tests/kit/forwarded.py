@@ -24,8 +24,8 @@ def forwarded(events: Iterable[Event], origin: Origin, topic: str) -> Iterator[R
     for page in in_batches(events, PAGE_EVENTS):
         for event, parsed in zip(page, transcript.read(page), strict=True):
             at = event.timestamp + LATER_MS
-            key, value = transcript.record(event, parsed, at)
-            partition = crc32(key) % PARTITIONS
+            record = transcript.record(event, parsed, at)
+            partition = crc32(record.key) % PARTITIONS
             offset = offsets[partition]
             offsets[partition] += 1
-            yield RawRecord(topic, partition, offset, at, key, value)
+            yield RawRecord(topic, partition, offset, at, record.key, record.value)

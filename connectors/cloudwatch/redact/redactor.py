@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import re2
@@ -28,7 +28,7 @@ _IDS_END = b'"message":'
 _encode = msgspec.json.Encoder().encode
 
 
-class Redacted(NamedTuple):
+class Redacted(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     """The record's JSON."""
     redactions: dict[str, int]

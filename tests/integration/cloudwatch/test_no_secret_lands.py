@@ -56,9 +56,9 @@ def records(lines: list[Planted]) -> Iterator[RawRecord]:
     begin = 1_790_000_000_000
     page = [Event(str(place), begin + place, begin, f"s{place % 7}", line) for place, (_, line) in enumerate(lines)]
     for place, (event, parsed) in enumerate(zip(page, transcript.read(page), strict=True)):
-        key, value = transcript.record(event, parsed, begin)
+        record = transcript.record(event, parsed, begin)
         whole = place % 10 != 3
-        yield RawRecord(NAMES.logs, 0, place, begin, key, value if whole else value[:-1])
+        yield RawRecord(NAMES.logs, 0, place, begin, record.key, record.value if whole else record.value[:-1])
 
 
 def stored(dsn: str) -> Iterator[str]:
