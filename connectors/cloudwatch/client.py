@@ -44,7 +44,8 @@ class CloudWatchFailure(Unavailable):
 
 class CloudWatch:
     """The LogsApi over boto3. What boto3's retries leave is a CloudWatchFailure. `connect` makes a client with fresh
-    credentials: it is called again where they have expired."""
+    credentials: it is called with the first call, and again where they have expired, so that an account whose role may not
+    be assumed stops no other."""
 
     def __init__(
         self,
@@ -60,7 +61,12 @@ class CloudWatch:
         self._meter = meter
         self._stopping = stopping
         self.clock = ServerClock(clock, skew_ms=int(2000 * max(1.0, clock.speed)))
-        self._client = self._made()
+        self._client: Any = None
+
+    def open(self) -> None:
+        """Have credentials and a client. Raises CloudWatchFailure."""
+        if self._client is None:
+            self._client = self._made()
 
     def filter_log_events(self, **parameters: Any) -> dict[str, Any]:
         return self._asked("filter_log_events", parameters)
@@ -69,7 +75,9 @@ class CloudWatch:
         return self._asked("describe_log_groups", parameters)
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _asked(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -77,11 +85,11 @@ class CloudWatch:
         except CloudWatchFailure as failure:
             if failure.kind != "expired":
                 raise
-        self._client.close()
-        self._client = self._made()
+        self.close()
         return self._once(operation, parameters)
 
     def _once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self.open()
         self._await_turn()
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**parameters)

@@ -22,7 +22,6 @@ from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.pages import naming
 from connectors.cloudwatch.places import Place, places
 
-
 LOOK_BACK_MS = 60_000
 ANSWER_WITHIN_S = 3.0
 
@@ -60,6 +59,7 @@ def asked_for(settings: Settings) -> Setup:
 def _look_at(assembly: Assembly, place: Place) -> PlaceSeen:
     try:
         api = assembly.cloudwatch(place)
+        api.open()
         groups = tuple(_group(assembly, api, place, pattern) for pattern in place.groups)
     except CloudWatchFailure as failure:
         return PlaceSeen(place.account, place.region, failure.message, is_away=failure.kind == "away")

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _CONFIRM_S = 5.0
+_AGAIN_S = 1.0
 PATIENCE_S = 3.0
 """To join takes a while even where nobody else is."""
 
@@ -71,8 +72,25 @@ class KafkaLease:
         self._thread.join(_CONFIRM_S)
 
     def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._take_part()
+            except KafkaException as error:
+                self._assigned = False
+                log.warning("the lease is asked for anew (%s)", error.args[0].name())
+                self._stopping.wait(_AGAIN_S)
+
+    def _take_part(self) -> None:
+        """Until asked to stop. Raises KafkaException."""
         consumer = Consumer(self._config)
-        self._join(consumer)
+        try:
+            self._join(consumer)
+            self._watch(consumer)
+        finally:
+            self._assigned = False
+            consumer.close()
+
+    def _watch(self, consumer: Consumer) -> None:
         while not self._stopping.is_set():
             consumer.poll(_POLL_S)
             paused = self._assigned and time.monotonic() - self._seen_s > self._limit_s
@@ -80,8 +98,6 @@ class KafkaLease:
                 self._assigned = False
                 self._join(consumer)
             self._seen_s = time.monotonic()
-        self._assigned = False
-        consumer.close()
 
     def _join(self, consumer: Consumer) -> None:
         consumer.unsubscribe()

@@ -82,6 +82,7 @@ def test_each_throttled_call_slows_all_of_the_account_down() -> None:
     quota = Quota(8.0, 0.0)
     client = Client({"events": []})
     api = cloudwatch(client, quota=quota)
+    api.open()
     refused = (None, {"Error": {"Code": "ThrottlingException"}})
     client.handlers["needs-retry.cloudwatch-logs"](response=refused)
     assert quota.per_s == 4.0
@@ -151,6 +152,22 @@ def test_credentials_that_cannot_be_renewed_are_a_failure_and_unhealthy() -> Non
     assert health.report()[0] is False
 
 
+def test_a_role_that_may_not_be_assumed_fails_the_call_and_is_tried_again() -> None:
+    outcomes: list[Any] = [refusal("AccessDenied"), Client({"events": []})]
+
+    def connect() -> Any:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    api = CloudWatch(connect, Quota(1e6, 0.0), ScaledClock(), Unmetered(), Event())
+    with pytest.raises(CloudWatchFailure) as caught:
+        api.filter_log_events()
+    assert caught.value.kind == "denied"
+    assert api.filter_log_events() == {"events": []}
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -200,6 +217,7 @@ def test_a_clock_that_is_minutes_off_is_said_and_cloudwatchs_is_used(
 ) -> None:
     client = Client({"events": []})
     api = cloudwatch(client, clock=ScaledClock(now_ms=lambda: NOW + ahead_s * 1000))
+    api.open()
 
     answer = SimpleNamespace(headers={"Date": formatdate(NOW / 1000, usegmt=True)})
     with caplog.at_level(logging.WARNING):
