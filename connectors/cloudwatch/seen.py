@@ -9,26 +9,35 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 
 BUCKET_MS = 10_000
 LOOSE_LEAST = 128
 MOST_STRAYS = 100_000
+MOST_OPEN = 8
+"""Buckets, of ten seconds each."""
 
 
 class _Bucket:
-    """New hashes are loose until they are a quarter of all; then they are sorted in."""
+    """Hashes are loose while it is open. After that, new ones are until they are a quarter of all; then they are sorted
+    in."""
 
-    __slots__ = ("_loose", "_sorted")
+    __slots__ = ("_is_open", "_loose", "_sorted")
 
     def __init__(self) -> None:
         self._sorted = array("q")
         self._loose: set[int] = set()
+        self._is_open = True
 
     def add(self, number: int) -> None:
         self._loose.add(number)
-        if len(self._loose) > max(LOOSE_LEAST, len(self._sorted) // 4):
-            self._sorted = array("q", sorted({*self._sorted, *self._loose}))
-            self._loose = set()
+        if not self._is_open and len(self._loose) > max(LOOSE_LEAST, len(self._sorted) // 4):
+            self.close()
+
+    def close(self) -> None:
+        self._is_open = False
+        self._sorted = array("q", sorted({*self._sorted, *self._loose}))
+        self._loose = set()
 
     def has(self, number: int) -> bool:
         return number in self._loose or self._in_sorted(number)
@@ -47,6 +56,7 @@ class SeenIds:
 
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}
+        self._open: deque[_Bucket] = deque()
         self._strays: dict[int, None] = {}
         self._horizon: int | None = None
 
@@ -58,8 +68,16 @@ class SeenIds:
             return
         bucket = self._buckets.get(timestamp // BUCKET_MS)
         if bucket is None:
-            bucket = self._buckets[timestamp // BUCKET_MS] = _Bucket()
+            bucket = self._buckets[timestamp // BUCKET_MS] = self._new_bucket()
         bucket.add(hash(event_id))
+
+    def _new_bucket(self) -> _Bucket:
+        """Lines come more or less in order of time: the bucket that was opened long ago is nearly full."""
+        bucket = _Bucket()
+        self._open.append(bucket)
+        if len(self._open) > MOST_OPEN:
+            self._open.popleft().close()
+        return bucket
 
     def has(self, event_id: str, timestamp: int) -> bool:
         if self._strays and self._is_stray(timestamp) and hash(event_id) in self._strays:

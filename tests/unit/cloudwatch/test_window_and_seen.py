@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.cloudwatch import event_ids
-from connectors.cloudwatch.seen import MOST_STRAYS, SeenIds
+from connectors.cloudwatch.seen import BUCKET_MS, MOST_STRAYS, SeenIds
 from connectors.cloudwatch.window import SLICE_MS, Progress, Tier, Window
 
 pytestmark = pytest.mark.unit
@@ -237,9 +237,10 @@ def test_ids_of_any_shape_are_kept_apart(identifier: str) -> None:
 @given(st.lists(st.integers(0, 3_000), max_size=2_000))
 def test_many_ids_of_one_bucket(numbers: list[int]) -> None:
     seen = SeenIds()
-    for number in numbers:
+    for place, number in enumerate(numbers):
         seen.add(str(number), START)
-    assert len(seen) == len(set(numbers))
+        seen.add("other", START + BUCKET_MS * (1 + place // 100))
+    assert len(seen) == len(set(numbers)) + (len(numbers) + 99) // 100
     assert all(seen.has(str(number), START) == (number in set(numbers)) for number in range(0, 3_000, 7))
 
 
@@ -247,11 +248,12 @@ def test_ids_are_small() -> None:
     seen = SeenIds()
     tracemalloc.start()
     for number in range(100_000):
-        seen.add(event_ids.text(event_ids.compose(START + number, START, number, 0)), START + number)
+        at = START + number * 10
+        seen.add(event_ids.text(event_ids.compose(at, START, number, 0)), at)
     taken_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(seen) == 100_000
-    assert taken_bytes / 100_000 < 40
+    assert taken_bytes / 100_000 < 25
 
 
 def test_what_is_older_than_the_horizon_when_it_comes_is_remembered_by_number() -> None:
