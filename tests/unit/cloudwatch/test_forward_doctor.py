@@ -17,7 +17,7 @@ from clearsight.doctor.finding import exit_code, report
 from clearsight.doctor.forwarder import ForwarderFacts, GroupSeen, PlaceSeen, Setup, judge
 from clearsight.errors import ConfigurationError
 from clearsight.settings import AccountSettings, CloudWatchSettings, ForwarderSettings, PushSettings, Settings
-from connectors.cloudwatch import forwarder_facts
+from connectors.cloudwatch import forwarder_facts, start
 from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.places import Place, connect, places
@@ -179,3 +179,17 @@ def test_another_accounts_role_is_assumed(monkeypatch: pytest.MonkeyPatch) -> No
         here = boto3.client("logs", region_name="eu-west-1")
         assert [g["logGroupName"] for g in there.describe_log_groups()["logGroups"]] == ["/there"]
         assert here.describe_log_groups()["logGroups"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(cloudwatch=CloudWatchSettings(groups=())), "groups is empty"),
+        (Settings(forwarder=ForwarderSettings(http_port=None, push=PushSettings(http=True))), "has no port"),
+        (Settings(forwarder=ForwarderSettings(http_host="0.0.0.0", push=PushSettings(http=True))), "open to everybody"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_ends_it_at_once(settings: Settings, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        start.run(settings)
+    assert caught.value.mend
