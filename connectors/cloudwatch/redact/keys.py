@@ -37,6 +37,10 @@ class DeniedKeys:
         self._endings = tuple(name for name in self._kinds if name not in _WHOLE)
         self._known: dict[str, str | None] = {}
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(self._kinds.values())
+
     def kind_of(self, key: str) -> str | None:
         """The kind that a field of this name is redacted as: `user_password`, `x-api-key`; None for most names."""
         try:

@@ -6,11 +6,7 @@ only that pass. Only for the others is each text searched.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 import re2
@@ -18,11 +14,10 @@ import re2
 from clearsight.logline import LogError, LogLine
 from connectors.cloudwatch.redact.keys import DeniedKeys
 from connectors.cloudwatch.redact.patterns import ESCAPES, PATTERNS, Pattern
+from connectors.cloudwatch.redact.pseudonym import Pseudonym
 from connectors.cloudwatch.redact.search import Compiled, Search
 
 _GATE_MEMORY_BYTES = 64 << 20
-_SHORTEST_NAME = 4
-"""A user's id that is shorter is not looked for in text: it would be found everywhere."""
 _IDS_END = b'"message":'
 """Of a record: the ids stand before, and no text can hold this, because its quotes are escaped there."""
 _encode = msgspec.json.Encoder().encode
@@ -44,6 +39,7 @@ class Redactor:
         self._keys = DeniedKeys(keys)
         self._user_key = user_key
         self._patterns = tuple(Compiled(re2.compile(p.expression), p) for p in patterns)
+        self._marks = frozenset({*self._keys.kinds, *(pattern.kind for pattern in patterns)})
         options = re2.Options()
         options.max_mem = _GATE_MEMORY_BYTES
         gate = re2.Set.SearchSet(options)
@@ -57,7 +53,7 @@ class Redactor:
     def record(self, line: LogLine) -> Redacted:
         """The line's JSON, redacted. Raises what msgspec raises for what it cannot encode."""
         if self._user_key is not None and line.user_id is not None:
-            line = self._without_user(line, line.user_id, self._user_key)
+            line = Pseudonym(line.user_id, self._user_key).line(line)
         value = _encode(line)
         hits = self._hits(value[value.find(_IDS_END) :])
         if not hits:
@@ -71,52 +67,24 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Any text, for what is no line: a dead letter, a message of our own."""
-        return Search(self._patterns, self._keys).text(text)
+        return Search(self._patterns, self._keys, self._marks).text(text)
 
     def _redacted(self, line: LogLine, hits: Sequence[int]) -> LogLine:
         known = len(self._patterns)
         escapes = known + 1 in hits
         found = self._patterns if escapes else [self._patterns[hit] for hit in sorted(hits) if hit < known]
-        search = Search(found, self._keys)
+        search = Search(found, self._keys, self._marks)
         message = search.text(line.message)
         error = line.error and _error(line.error, search)
         attributes = search.value(line.attributes) if line.attributes else line.attributes
-        if not search.counts:
-            return line
         redactions = line.redactions | search.counts
         return msgspec.structs.replace(line, message=message, error=error, attributes=attributes, redactions=redactions)
-
-    def _without_user(self, line: LogLine, user_id: str, key: bytes) -> LogLine:
-        """The user's pseudonym, in the text, too."""
-        pseudonym = hmac.new(key, user_id.encode(), hashlib.sha256).hexdigest()[:32]
-        line = msgspec.structs.replace(line, user_id=pseudonym)
-        if len(user_id) < _SHORTEST_NAME:
-            return line
-        named = re.compile(rf"(?<!\w){re.escape(user_id)}(?!\w)")
-        error = line.error and msgspec.structs.replace(
-            line.error,
-            message=line.error.message and named.sub(pseudonym, line.error.message),
-            stack=line.error.stack and named.sub(pseudonym, line.error.stack),
-        )
-        return msgspec.structs.replace(
-            line,
-            message=named.sub(pseudonym, line.message),
-            error=error,
-            attributes=_renamed(line.attributes, named, pseudonym),
-        )
-
-
-def _renamed(value: Any, named: re.Pattern[str], pseudonym: str) -> Any:
-    if isinstance(value, str):
-        return named.sub(pseudonym, value)
-    if isinstance(value, dict):
-        return {key: _renamed(item, named, pseudonym) for key, item in value.items()}
-    return [_renamed(item, named, pseudonym) for item in value] if isinstance(value, list) else value
 
 
 def _error(error: LogError, search: Search) -> LogError:
     return msgspec.structs.replace(
         error,
+        type=search.text(error.type) if error.type else error.type,
         message=search.text(error.message) if error.message else error.message,
         stack=search.text(error.stack) if error.stack else error.stack,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,11 +19,12 @@ class Compiled(NamedTuple):
 
 
 class Search:
-    """`counts` says how much was replaced, by kind."""
+    """`counts` says how much was replaced, by kind. `marks` are all kinds that there are."""
 
-    def __init__(self, patterns: Sequence[Compiled], keys: DeniedKeys) -> None:
+    def __init__(self, patterns: Sequence[Compiled], keys: DeniedKeys, marks: frozenset[str]) -> None:
         self._patterns = patterns
         self._keys = keys
+        self._marks = marks
         self.counts: dict[str, int] = {}
 
     def text(self, text: str) -> str:
@@ -30,7 +32,8 @@ class Search:
         if text.startswith(("{", "[")) and (document := json_of(text)) is not None:
             before = sum(self.counts.values())
             document = self.value(document)
-            return text if sum(self.counts.values()) == before else orjson.dumps(document).decode()
+            is_clean = sum(self.counts.values()) == before and not _repeats_a_name(text)
+            return text if is_clean else orjson.dumps(document).decode()
         data = was = text.encode(errors="replace")  # bytes: re2 would count characters for each find in a str
         for regexp, pattern in self._patterns:
             data = self._replaced(regexp, pattern, data)
@@ -68,14 +71,25 @@ class Search:
             begin += len(kept[0]) if kept else 0
             end -= len(kept[1]) if len(kept) > 1 else 0
             secret = data[begin:end].decode()
-            if ("[" in secret and _is_mark(secret)) or (pattern.holds is not None and not pattern.holds(secret)):
+            if ("[" in secret and self._is_mark(secret)) or (pattern.holds is not None and not pattern.holds(secret)):
                 continue
             pieces += (data[place:begin], self._mark(pattern.kind).encode())
             place = end
         return b"".join((*pieces, data[place:])) if pieces else data
 
+    def _is_mark(self, text: str) -> bool:
+        """Whether an earlier pattern has been here."""
+        inner = text.strip("\"'\\,.)}")
+        return inner.startswith("[") and inner.endswith("]") and inner[1:-1] in self._marks
 
-def _is_mark(text: str) -> bool:
-    """Whether an earlier pattern has been here."""
-    inner = text.strip("\"'\\,.)}")
-    return inner.startswith("[") and inner.endswith("]") and inner[1:-1].isalpha()
+
+def _repeats_a_name(text: str) -> bool:
+    """Whether an object of the JSON names a field twice: the parser has shown us only one of them."""
+    repeated = False
+
+    def see(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=see, parse_int=str)
+    return repeated

@@ -163,6 +163,36 @@ def test_user_ids_become_the_same_pseudonym_everywhere_in_the_line() -> None:
     assert record("INFO:app:user_id=alice-7")["user_id"] == "alice-7"
 
 
+def test_a_user_id_that_is_a_number_is_replaced_wherever_it_stands() -> None:
+    redactor = Redactor(user_key=b"0123456789abcdef")
+    line = {"message": "hi", "user_id": 471199, "owner": 471199, "context": {"userId": 471199}, "by": {"471199": 4711}}
+    found = record(json.dumps(line), redactor)
+    pseudonym = found["user_id"]
+    expected = {"owner": pseudonym, "context": {"userId": pseudonym}, "by": {pseudonym: 4711}}
+    assert found["attributes"] == expected
+
+
+def test_a_short_user_id_is_replaced_where_a_user_is_spoken_of() -> None:
+    redactor = Redactor(user_key=b"0123456789abcdef")
+    found = record('{"message": "user 42 of 42, user_id=42", "context": {"user_id": 42, "rows": 42}}', redactor)
+    pseudonym = found["user_id"]
+    assert found["message"] == f"user {pseudonym} of 42, user_id={pseudonym}"
+    assert found["attributes"] == {"context": {"user_id": pseudonym, "rows": 42}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'login with password="[hunter]"',
+        '{"password": "hunter", "password": null}',
+        '{"level": "INFO", "message": "{\\"password\\": \\"hunter\\", \\"password\\": null}"}',
+        '{"level": "ERROR", "errorType": "password=hunter", "errorMessage": "m"}',
+    ],
+)
+def test_no_disguise_hides_a_secret(line: str) -> None:
+    assert "hunter" not in json.dumps(record(line))
+
+
 def test_the_secret_of_pseudonyms_is_not_shown() -> None:
     assert "0123456789abcdef" not in repr(RedactionSettings(user_key="0123456789abcdef"))  # type: ignore[arg-type]
 
