@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.cloudwatch.parse.fields import FieldNames
-from connectors.cloudwatch.parse.identifiers import trace_of
+from connectors.cloudwatch.parse.identifiers import identifier, trace_of
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat, bounded
 from connectors.cloudwatch.parse.lambda_text import TIMED_OUT
 from connectors.cloudwatch.parse.levels import level_of
@@ -28,7 +28,7 @@ def read_platform(name: str, document: Document, text: str, _: FieldNames) -> Pa
     status, tracing = record.get("status"), record.get("tracing")
     parsed = Parsed(format=name, message=text, starts_request=kind == "platform.start")
     parsed.ends_request = kind == "platform.runtimeDone"
-    parsed.request_id = record["requestId"] if isinstance(record.get("requestId"), str) else None
+    parsed.request_id = identifier(record.get("requestId"))
     if isinstance(tracing, dict):
         parsed.trace_id = trace_of(str(tracing.get("value", "")))
     failed = isinstance(status, str) and status in _FAILED

@@ -11,6 +11,7 @@ from clearsight.logline import LogError
 TRACEBACK = "Traceback (most recent call last)"
 MAX_CAUSES = 8
 MAX_CAUSE_CHARACTERS = 500
+MAX_TYPE_CHARACTERS = 256
 
 _PYTHON_FRAME = re.compile(r'\n[ \t|]*File "([^"\n]+)", line \d+, in (\S+)')
 _USUAL_FRAME = '\n  File "'
@@ -55,7 +56,7 @@ def make_error(kind: str | None, message: str | None, stack: str | None = None) 
             kind, message = kind or found.type, message or found.message
     if not (kind or message or stack):
         return None
-    short = kind.rpartition(".")[2] if kind else None
+    short = kind.rpartition(".")[2][:MAX_TYPE_CHARACTERS] if kind else None
     return LogError(type=short, message=message, stack=stack or None, fingerprint=_fingerprint(short, frames))
 
 
@@ -96,7 +97,10 @@ def causes_of(stack: str) -> list[dict[str, str]]:
     else:
         return []
     causes = [
-        {"type": each.type.rpartition(".")[2], "message": (each.message or "").strip()[:MAX_CAUSE_CHARACTERS]}
+        {
+            "type": each.type.rpartition(".")[2][:MAX_TYPE_CHARACTERS],
+            "message": (each.message or "").strip()[:MAX_CAUSE_CHARACTERS],
+        }
         for each in told[:MAX_CAUSES]
         if each.type
     ]

@@ -73,6 +73,20 @@ def test_a_megabyte_is_cut_and_says_so() -> None:
     assert len(line.message.encode()) > MAX_VALUE_BYTES // 3
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"level": "ERROR", "errorType": "x" * MEGABYTE, "errorMessage": "m"}),
+        json.dumps({"type": "platform.start", "record": {"requestId": "x" * MEGABYTE}}),
+        json.dumps({"backend_type": "b", "error_severity": "ERROR" + "1" * MEGABYTE, "message": "m"}),
+        'Traceback (most recent call last):\n  File "a", line 1, in b\n' + "X" * MEGABYTE + ": m",
+    ],
+)
+def test_a_megabyte_that_is_a_name_makes_no_larger_record(text: str) -> None:
+    landed(text)
+
+
 @pytest.mark.parametrize(
     "text",
     ["{" * 10_000, "[" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000, '{"a":' + "[" * 10_000 + "]" * 10_000 + "}"],
