@@ -53,6 +53,7 @@ class KafkaLease:
             "group.id": group,
             "session.timeout.ms": int(lease_s * 1000),
             "heartbeat.interval.ms": int(lease_s * 250),
+            "partition.assignment.strategy": "cooperative-sticky",  # who has it keeps it when another one joins
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
             "log_level": 0,
@@ -104,7 +105,7 @@ class KafkaLease:
         consumer.subscribe([self._topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.assign(partitions)
+        consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)  # the records are nothing to us
             self._seen_s = time.monotonic()
@@ -112,7 +113,8 @@ class KafkaLease:
             self._assigned = True
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._assigned = False
+        if partitions:
+            self._assigned = False
 
     def _is_still_ours(self, consumer: Consumer) -> bool:
         """After a pause only the coordinator knows; it refuses a commit of one who is no member any more."""

@@ -32,6 +32,9 @@ HOUR_MS = 3_600_000
 PUT = 1_500
 """Lines of about 500 bytes that fit into a PutLogEvents of 1 MB."""
 
+AWS_LARGE_TPS = 20
+"""What is asked of a region that allows 25 calls a second."""
+
 Say = Callable[[str], None]
 
 
@@ -96,7 +99,9 @@ def pull_latency(programs: Programs, per_s: int, seconds: float, drain_s: float,
     """From the lines' own time until they were forwarded, at that rate; lines that never came count as latest."""
     logs = logs_client(programs.port)
     logs.create_log_stream(logGroupName=GROUP, logStreamName="s")
-    forwarder = programs.forwarder(CLEARSIGHT_FORWARDER__START_BACK_S="60")
+    forwarder = programs.forwarder(
+        CLEARSIGHT_FORWARDER__START_BACK_S="60", CLEARSIGHT_FORWARDER__QUOTA_TPS=str(AWS_LARGE_TPS)
+    )
     programs.wait_until_ready()
     peak = _Peak(forwarder.pid)
     began, written = time.monotonic(), 0

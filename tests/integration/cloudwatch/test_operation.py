@@ -102,6 +102,7 @@ def test_a_second_instance_stands_by_and_takes_over(programs: Programs) -> None:
     assert ask(second_port, "/health")[0] == 200
     for _ in range(20):
         writer.write()
+    assert role(programs.http_port) == "writing"
     first.kill()
     first.wait()
     for _ in range(20):
