@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.cloudwatch.parse.identifiers import MAX_ID_CHARACTERS, identifier, trace_of
 from connectors.cloudwatch.parse.record import Parsed
@@ -48,6 +48,17 @@ _CERTAIN = 9
 """Characters of the longest word for nothing ("undefined"): what is longer is an id."""
 _ERROR = "!"
 _IGNORED = ""
+_MOST_PLANS = 1_000
+_LONGEST_SHAPE = 4_000
+"""Characters of all names together, of a shape that is remembered."""
+
+
+class _Plan(NamedTuple):
+    """Of all documents with the same fields: an application's logger writes few shapes."""
+
+    keys: tuple[tuple[str, str], ...]
+    """Which to take, and for which role; the better ones first."""
+    tells_error: bool
 
 
 class FieldNames:
@@ -62,29 +73,35 @@ class FieldNames:
         }
         """Field name → role and rank; the smallest rank wins."""
         self._role_of |= {**dict.fromkeys(_TIMES, (_IGNORED, 0)), **dict.fromkeys(ERROR_FIELDS, (_ERROR, 0))}
-        self._names = self._role_of.keys()
+        self._plans: dict[tuple[str, ...], _Plan] = {}
         self._added = {name: role for role, names in added.items() for name in names}
         alternatives = "|".join(re.escape(name) for name in self._added)
         self._mention = re.compile(rf"""(?<!\w)({alternatives})["']?\s*[=:]\s*["']?([\w.:/-]+)""") if added else None
 
     def take(self, document: dict[str, Any]) -> tuple[dict[str, str], bool]:
         """Move ids and times out of a document. The ids by role, and whether fields are left that tell of an error."""
+        shape = tuple(document)
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._plan(shape)
+            if len(self._plans) < _MOST_PLANS and sum(map(len, shape)) < _LONGEST_SHAPE:
+                self._plans[shape] = plan
         ids: dict[str, str] = {}
-        ranks: dict[str, int] = {}
-        tells_error = False
-        for key in self._names & document.keys():
-            role, rank = self._role_of[key]
-            if role == _ERROR:
-                tells_error = True
-                continue
+        for key, role in plan.keys:
             value = document.pop(key)
             found = value if type(value) is str and _CERTAIN < len(value) < MAX_ID_CHARACTERS else identifier(value)
             if found is None:
                 if isinstance(value, dict | list):
                     document[key] = value
-            elif role and (role not in ids or rank < ranks[role]):
-                ids[role], ranks[role] = found, rank
-        return ids, tells_error
+            elif role and role not in ids:
+                ids[role] = found
+        return ids, plan.tells_error
+
+    def _plan(self, shape: tuple[str, ...]) -> _Plan:
+        roles = {key: self._role_of[key] for key in shape if key in self._role_of}
+        taken = [key for key, (role, _) in roles.items() if role != _ERROR]
+        ordered = sorted(taken, key=lambda key: roles[key][1])
+        return _Plan(tuple((key, roles[key][0]) for key in ordered), len(taken) < len(roles))
 
     def read(self, format_name: str, message: str, document: dict[str, Any]) -> tuple[Parsed, bool]:
         """A line with the ids of its document, which are moved out of it, and of the objects in it that may carry some;

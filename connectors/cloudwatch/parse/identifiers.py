@@ -9,7 +9,7 @@ from typing import Any
 MAX_ID_CHARACTERS = 256
 
 ABSENT = frozenset({"", "-", "none", "null", "undefined", "nil", "n/a"})
-_LONGEST_ABSENT = 9
+LONGEST_ABSENT = 9
 _XRAY = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})\Z")
 _TRACE_HEX = re.compile(
     r"(?:1-([0-9a-f]{8})-([0-9a-f]{24}))|(?:[0-9a-f]{2}-)?([0-9a-f]{32})(?![0-9a-f])", re.IGNORECASE
@@ -19,7 +19,7 @@ _TRACE_HEX = re.compile(
 def identifier(value: Any) -> str | None:
     """The id that a field's value is; None for what is absent, too long or no id."""
     if type(value) is str:
-        if len(value) > _LONGEST_ABSENT:
+        if len(value) > LONGEST_ABSENT:
             return value if len(value) <= MAX_ID_CHARACTERS else None
         return value if value.lower() not in ABSENT else None
     return str(value) if type(value) is int else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.cloudwatch.parse.identifiers import ABSENT, MAX_ID_CHARACTERS, trace_of
+from connectors.cloudwatch.parse.identifiers import ABSENT, LONGEST_ABSENT, MAX_ID_CHARACTERS, trace_of
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.parse.stacks import without_stack
 
@@ -19,20 +19,9 @@ _MENTION = re.compile(
 alternatives are."""
 
 _ROLES = {
-    "orrelation": "correlation_id",
-    "orr": "correlation_id",
-    "id": "correlation_id",
-    "ode": "node",
-    "ervice": "service",
-    "cenario": "scenario_id",
-    "un": "run_id",
-    "ser": "user_id",
-    "equest": "request_id",
-    "race": "trace_id",
-}
-_FIRST = {
-    "orrelation": "c", "orr": "c", "id": "c", "ode": "n", "ervice": "s",
-    "cenario": "s", "un": "r", "ser": "u", "equest": "r", "race": "t",
+    "correlation": "correlation_id", "corr": "correlation_id", "cid": "correlation_id", "node": "node",
+    "service": "service", "scenario": "scenario_id", "run": "run_id", "user": "user_id", "request": "request_id",
+    "trace": "trace_id",
 }  # fmt: skip
 _OWN_NAMES = frozenset(
     {*_ROLES.values(), "correlation", "scenario", "run", "user", "request", "trace", "service", "self"}
@@ -56,11 +45,11 @@ def take_mentions(text: str, parsed: Parsed) -> None:
 
 
 def _take(found: re.Match[str], parsed: Parsed) -> None:
-    named = (found[1] or found[2]).lower()
-    role, value = _ROLES[named], found[3].rstrip(".:-/")
-    if found[0][0].lower() != _FIRST[named] or getattr(parsed, role) is not None:
+    long, short, told = found.groups()
+    role, value = _ROLES.get((found.string[found.start()] + (long or short)).lower()), told.rstrip(".:-/")
+    if role is None or getattr(parsed, role) is not None:
         return
-    if value.lower() in ABSENT or value in _OWN_NAMES:
+    if value in _OWN_NAMES or (len(value) <= LONGEST_ABSENT and value.lower() in ABSENT):
         return
     if role == "correlation_id":
         if not _SHORTEST_CORRELATION <= len(value) <= _LONGEST_CORRELATION:
