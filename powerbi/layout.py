@@ -31,10 +31,13 @@ def across(*shares: int, top: int = 0, height: int = CONTENT_HEIGHT) -> tuple[Bo
     return tuple(boxes)
 
 
-def stacked(box: Box, count: int) -> tuple[Box, ...]:
-    """Boxes of one height, from above."""
-    height = (box.height - GAP * (count - 1)) // count
-    return tuple(Box(box.x, box.y + number * (height + GAP), box.width, height) for number in range(count))
+def below(box: Box, *heights: int) -> tuple[Box, ...]:
+    """Boxes of these heights from above, within a box."""
+    boxes, y = [], box.y
+    for height in heights:
+        boxes.append(Box(box.x, y, box.width, height))
+        y += height + GAP
+    return tuple(boxes)
 
 
 def _head(report: Report, page: Page) -> tuple[Visual, ...]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Function = Literal["sum", "average", "minimum", "maximum", "distinct"]
+Named = tuple[str, str]
+"""A table, and the name of a measure or a column of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,17 @@ class Of:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """Of the rows that no filter but those of the columns `kept` leaves; with a key, of those whose column has what the measure
+    says. What a role hides stays hidden.
+    """
+
+    value: Of
+    kept: tuple[str, ...] = ()
+    key: tuple[str, Named] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """One measure over another of the same table; nothing over none."""
 
@@ -43,4 +56,34 @@ class Share:
     whole: str
 
 
-Expression = Rows | Of | Share
+@dataclass(frozen=True, slots=True)
+class Minus:
+    """A measure less another, of any table; nothing where one is missing. `per` divides."""
+
+    one: Named
+    other: Named
+    per: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A measure of another table where something is chosen in a slicer over this column, else what the own rows say."""
+
+    slicer: Named
+    then: Named
+    otherwise: Of
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A measure of the same table where two texts differ, upper and lower case too; nothing where `given` says nothing."""
+
+    value: str
+    one: str
+    other: str
+    given: Named
+
+
+Leaf = Rows | Of | Beyond
+"""What is computed from rows; all others are computed from these."""
+Expression = Leaf | Share | Minus | Chosen | Unlike

@@ -40,6 +40,8 @@ class Measure:
     value: Expression
     format: str
     about: str
+    hidden: bool = False
+    """Only there for other measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,12 +86,13 @@ class Visual:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slicer:
-    """A filter that all pages share. `last_days` makes it a period that ends now."""
+    """A filter that all pages share, or `one` value for one page. `last_days` makes it a period that ends now."""
 
     key: str
     by: ColumnField
     label: str
     last_days: int | None = None
+    one: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, false, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import psycopg
 
 from powerbi.asking.joined import Joined
-from powerbi.asking.measured import measured, needs
+from powerbi.asking.measured import aggregated, leaves, measured, needs
 from powerbi.asking.scope import Query, Scope
 from powerbi.layout import placed
-from powerbi.measuring import Where
+from powerbi.measuring import Beyond, Leaf, Named, Where
 from powerbi.model import Model, Table
 from powerbi.report import ColumnField, Field, MeasureField, Page, Report, Top, Visual
 
@@ -71,54 +72,149 @@ def visual_query(model: Model, visual: Visual, base: Table, scope: Scope) -> Que
 def _grouped(
     model: Model, base: Table, shown: Iterable[Field], scope: Scope, only: Only = (), top: Top | None = None
 ) -> Select[Any]:
-    """A group that no measure says anything about is not shown."""
-    rows = _Rows(model, base, shown, scope, only, top)
-    columns = {each: rows.value(each) for each in shown}
+    """A group that no measure says anything about is not shown. What is computed of sums is computed once these are known."""
+    shown = tuple(shown)
+    asked = _Asked(model, base, scope, only, top)
+    rows = _Rows(asked, shown)
+    keys: dict[Field, ColumnElement[Any]] = {
+        each: rows.column(each.table, each.name) for each in shown if isinstance(each, ColumnField)
+    }
+    known = _Known(asked, rows, keys, _leaves(base, shown))
+    if any(not isinstance(base.measure(each.name).value, Leaf) for each in shown if isinstance(each, MeasureField)):
+        known.sum_up()
+    columns = {each: known.value(each) for each in shown}
     values = [column for each, column in columns.items() if isinstance(each, MeasureField)]
-    keys = [column for each, column in columns.items() if isinstance(each, ColumnField)]
     labels = [column.label(f"c{number}") for number, column in enumerate(columns.values())]
-    statement = select(*labels).select_from(rows.source)
+    statement = select(*labels).select_from(known.source)
+    said = or_(false(), *(value.is_not(None) for value in values))
+    if known.is_summed:
+        return statement.where(said) if keys and values else statement
     if keys:
-        statement = statement.group_by(*keys)
+        statement = statement.group_by(*keys.values())
         if values:
-            statement = statement.having(or_(*(value.is_not(None) for value in values)))
+            statement = statement.having(said)
     return statement
 
 
-class _Rows:
-    """The rows of a base that filters leave, with the columns that are shown or measured."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    model: Model
+    base: Table
+    scope: Scope
+    only: Only = ()
+    top: Top | None = None
+
+    def measure(self, measure: Named) -> ColumnElement[Any]:
+        """Asked for itself, with the same filters."""
+        table, name = measure
+        field = MeasureField(table, name)
+        return _grouped(self.model, self.model.table(table), (field,), self.scope, (), self.top).scalar_subquery()
+
+
+class _Known:
+    """Sums of rows: computed where they stand if each measure is one, else first, by name."""
 
     def __init__(
-        self, model: Model, base: Table, shown: Iterable[Field], scope: Scope, only: Only, top: Top | None
+        self, asked: _Asked, rows: _Rows, keys: Mapping[Field, ColumnElement[Any]], leaves: Sequence[Leaf]
     ) -> None:
-        self._base = base
-        self._places: dict[tuple[str, str], str] = {}
-        joined = Joined(model, base)
-        columns: list[ColumnElement[Any]] = []
-        for place in dict.fromkeys(name for each in shown for name in _columns(base, each)):
-            self._places[place] = f"a{len(self._places)}"
-            columns.append(joined.column(*place).label(self._places[place]))
-        conditions = _conditions(joined, scope, only)
-        if top is not None:
-            conditions.append(joined.column(top.of.table, top.of.name).in_(_top(model, top, scope)))
-        if not columns:
-            columns = [joined.column(base.name, base.columns[0].name)]
-        self.source: Subquery = select(*columns).select_from(joined.source()).where(*conditions).subquery("rows")
+        self._asked, self._keys = asked, dict(keys)
+        self._leaves = {each: rows.leaf(each) for each in leaves}
+        self.source: Subquery = rows.source
+        self.is_summed = False
+
+    def sum_up(self) -> None:
+        names = {each: f"k{number}" for number, each in enumerate(self._keys)}
+        leaves = {each: f"l{number}" for number, each in enumerate(self._leaves)}
+        statement = select(
+            *(self._keys[each].label(name) for each, name in names.items()),
+            *(self._leaves[each].label(name) for each, name in leaves.items()),
+        ).select_from(self.source)
+        if names:
+            statement = statement.group_by(*self._keys.values())
+        self.source = statement.subquery("sums")
+        self._keys = {each: self.source.c[name] for each, name in names.items()}
+        self._leaves = {each: self.source.c[name] for each, name in leaves.items()}
+        self.is_summed = True
 
     def value(self, shown: Field) -> ColumnElement[Any]:
         if isinstance(shown, ColumnField):
-            return self._column(shown.table, shown.name)
-        value = self._base.measure(shown.name).value
-        return measured(self._base, value, lambda name: self._column(self._base.name, name))
+            return self._keys[shown]
+        return measured(self._asked.base, self._asked.base.measure(shown.name).value, self)
 
-    def _column(self, table: str, name: str) -> ColumnElement[Any]:
+    def leaf(self, of: Leaf) -> ColumnElement[Any]:
+        return self._leaves[of]
+
+    def elsewhere(self, measure: Named) -> ColumnElement[Any]:
+        return self._asked.measure(measure)
+
+    def is_chosen(self, slicer: Named) -> bool:
+        return slicer in self._asked.scope.chosen
+
+
+class _Rows:
+    """The rows of a base that filters leave, and those beyond them, with the columns that are shown or measured."""
+
+    def __init__(self, asked: _Asked, shown: Iterable[Field]) -> None:
+        shown = tuple(shown)
+        self._asked = asked
+        leaves = _leaves(asked.base, shown)
+        self._beyond = next((each for each in leaves if isinstance(each, Beyond)), None)
+        own = [(asked.base.name, name) for each in leaves for name in sorted(needs(each))]
+        columns = [(each.table, each.name) for each in shown if isinstance(each, ColumnField)]
+        self._places = {place: f"a{number}" for number, place in enumerate(dict.fromkeys([*columns, *own]))}
+        parts = []
+        if self._beyond is None or any(not isinstance(each, Beyond) for each in leaves):
+            parts.append(self._part(self._left, True))
+        if self._beyond is not None:
+            parts.append(self._part(self._left_beyond, False))
+        self._is_split = len(parts) > 1
+        self.source: Subquery = (union_all(*parts) if self._is_split else parts[0]).subquery("rows")
+
+    def column(self, table: str, name: str) -> ColumnElement[Any]:
         return self.source.c[self._places[table, name]]
 
+    def leaf(self, of: Leaf) -> ColumnElement[Any]:
+        here: ColumnElement[bool] | None = self.source.c["here"] if self._is_split else None
+        if isinstance(of, Beyond):
+            return aggregated(of.value, self._own, None if here is None else ~here)
+        return aggregated(of, self._own, here)
 
-def _columns(base: Table, shown: Field) -> list[tuple[str, str]]:
-    if isinstance(shown, ColumnField):
-        return [(shown.table, shown.name)]
-    return [(base.name, name) for name in sorted(needs(base, base.measure(shown.name).value))]
+    def _own(self, name: str) -> ColumnElement[Any]:
+        return self.column(self._asked.base.name, name)
+
+    def _part(self, conditions: Callable[[Joined], list[ColumnElement[bool]]], here: bool) -> Select[Any]:
+        base, joined = self._asked.base, Joined(self._asked.model, self._asked.base)
+        columns: list[ColumnElement[Any]] = [joined.column(*place).label(at) for place, at in self._places.items()]
+        if self._beyond is not None:
+            columns.append(literal(here).label("here"))
+        columns = columns or [joined.column(base.name, base.columns[0].name)]
+        found = conditions(joined)
+        return select(*columns).select_from(joined.source()).where(*found)
+
+    def _left(self, joined: Joined) -> list[ColumnElement[bool]]:
+        asked, top = self._asked, self._asked.top
+        conditions = _conditions(joined, asked.scope, asked.only)
+        if top is not None:
+            conditions.append(joined.column(top.of.table, top.of.name).in_(_top(asked.model, top, asked.scope)))
+        return conditions
+
+    def _left_beyond(self, joined: Joined) -> list[ColumnElement[bool]]:
+        asked, beyond = self._asked, self._beyond
+        assert beyond is not None
+        name = asked.base.name
+        kept = {place: values for place, values in asked.scope.chosen.items() if place[0] == name}
+        conditions: list[ColumnElement[bool]] = [
+            joined.column(*place).in_(values) for place, values in kept.items() if place[1] in beyond.kept
+        ]
+        if beyond.key is not None:
+            column, measure = beyond.key
+            conditions.append(joined.column(name, column) == asked.measure(measure))
+        return conditions
+
+
+def _leaves(base: Table, shown: Iterable[Field]) -> list[Leaf]:
+    names = [each.name for each in shown if isinstance(each, MeasureField)]
+    return list(dict.fromkeys(leaf for name in names for leaf in leaves(base, base.measure(name).value)))
 
 
 def _conditions(joined: Joined, scope: Scope, only: Only) -> list[ColumnElement[bool]]:

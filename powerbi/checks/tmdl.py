@@ -28,7 +28,7 @@ _PROPERTIES = {
     "relationship": {"relyOnReferentialIntegrity", "fromColumn", "toColumn"},
     "role": {"modelPermission"},
     "table": {"lineageTag", "dataCategory"},
-    "measure": {"formatString", "lineageTag"},
+    "measure": {"formatString", "isHidden", "lineageTag"},
     "column": {
         "dataType",
         "isKey",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerbi.measuring import Of, Rows, Share, Where
+from powerbi.measuring import Beyond, Chosen, Minus, Of, Rows, Share, Unlike, Where
 from powerbi.model import Measure
 
 _COUNT, _RATE, _NUMBER, _FINE, _TIME = "#,##0", "0.0%", "#,##0.0", "#,##0.0##", "yyyy-mm-dd hh:nn:ss"
@@ -67,6 +67,44 @@ RUNS = (
         value=Of("distinct", "Scenario Key"),
         format=_COUNT,
         about="Scenarios that had runs.",
+    ),
+    Measure(name="Run Outcome", value=Of("maximum", "Outcome"), format="@", about="How a run ended."),
+    Measure(
+        name="Comparison Rank",
+        value=Of("maximum", "Comparison Order"),
+        format="0",
+        about="Failures with a good run before come first, then the newest.",
+        hidden=True,
+    ),
+    Measure(
+        name="Beside Key",
+        value=Chosen(
+            ("Other Run", "Other Run Label"), ("Other Run", "Chosen Beside Key"), Of("maximum", "Last Good Run Key")
+        ),
+        format="0",
+        about="The run that stands beside: the one chosen, else the last good one before.",
+        hidden=True,
+    ),
+    Measure(
+        name="Started Seq", value=Of("maximum", "Event Seq"), format="0", about="Start in microseconds.", hidden=True
+    ),
+    Measure(
+        name="Gap min",
+        value=Minus(("Run", "Started Seq"), ("Other Run", "Beside Ended Seq"), 60_000_000),
+        format="#,##0.0##",
+        about="Minutes from the end of the run beside it to its start; negative: it was before.",
+    ),
+    Measure(
+        name="Longer By s",
+        value=Minus(("Run", "Mean Duration s"), ("Other Run", "Beside Duration s")),
+        format="+#,##0.0;-#,##0.0;0",
+        about="Seconds that it took longer than the run beside it; negative: shorter.",
+    ),
+    Measure(
+        name="More Errors",
+        value=Minus(("Run", "Run Errors"), ("Other Run", "Beside Errors")),
+        format="+#,##0;-#,##0;0",
+        about="Errors that it logged more than the run beside it; negative: fewer.",
     ),
 )
 
@@ -141,69 +179,86 @@ STATES = (
     ),
 )
 
-COMPARISONS = (
+_BESIDE = ("Run", "Beside Key")
+_KEPT = ("Node", "Input", "Node And Input")
+
+
+def _beside(name: str, value: Of, format: str, about: str, *, hidden: bool = False) -> Measure:
+    """Of the run that another is looked at beside."""
+    return Measure(
+        name=name, value=Beyond(value, key=("Other Key", _BESIDE)), format=format, about=about, hidden=hidden
+    )
+
+
+OTHER_RUNS = (
     Measure(
-        name="Newest Failure",
-        value=Of("maximum", "Started At", Where("Outcome", ("failed",))),
+        name="Chosen Beside Key",
+        value=Beyond(Of("maximum", "Other Key"), kept=("Other Run Label",)),
+        format="0",
+        about="The run that was chosen to stand beside another.",
+        hidden=True,
+    ),
+    _beside("Beside Started", Of("maximum", "Other Started At"), _TIME, "When the run beside it started, UTC."),
+    _beside("Beside Outcome", Of("maximum", "Other Outcome"), "@", "How the run beside it ended."),
+    _beside(
+        "Beside Duration s",
+        Of("maximum", "Other Duration ms", per=1000),
+        _NUMBER,
+        "Seconds that the run beside it took.",
+    ),
+    _beside("Beside Warnings", Of("maximum", "Other Log Warnings"), _COUNT, "Warnings of the run beside it."),
+    _beside("Beside Errors", Of("maximum", "Other Log Errors"), _COUNT, "Errors of the run beside it."),
+    _beside(
+        "Beside Ended Seq",
+        Of("maximum", "Other Ended Seq"),
+        "0",
+        "When the run beside it ended, else started: microseconds since 1970.",
+        hidden=True,
+    ),
+)
+
+
+def _input(name: str, value: Of, *, beside: bool = False) -> Measure:
+    return Measure(
+        name=name,
+        value=Beyond(value, _KEPT, ("Run Key", _BESIDE)) if beside else value,
+        format="@",
+        about="What inputs that differ are found by.",
+        hidden=True,
+    )
+
+
+def _unlike(name: str, value: str, format: str, about: str) -> Measure:
+    return Measure(
+        name=name, value=Unlike(value, "Comparable Here", "Comparable Beside", _BESIDE), format=format, about=about
+    )
+
+
+RUN_INPUTS = (
+    _input("Value Here", Of("minimum", "Value")),
+    _input("Value Beside", Of("minimum", "Value"), beside=True),
+    _input("Comparable Here", Of("minimum", "Comparable")),
+    _input("Comparable Beside", Of("minimum", "Comparable"), beside=True),
+    Measure(
+        name="Newest Set At",
+        value=Of("maximum", "Set At"),
         format=_TIME,
-        about="When the newest run started that failed and has a good run before it, UTC.",
+        about="When an input got the value that a run found, UTC.",
     ),
     Measure(
-        name="Before Started",
-        value=Of("maximum", "Before Started At"),
-        format=_TIME,
-        about="When the good run started, UTC.",
-    ),
-    Measure(
-        name="After Started", value=Of("maximum", "Started At"), format=_TIME, about="When the later run started, UTC."
-    ),
-    Measure(
-        name="Before Duration s",
-        value=Of("maximum", "Before Duration ms", per=1000),
-        format=_NUMBER,
-        about="Seconds that the good run took.",
-    ),
-    Measure(
-        name="After Duration s",
-        value=Of("maximum", "Duration ms", per=1000),
-        format=_NUMBER,
-        about="Seconds that the later run took.",
-    ),
-    Measure(
-        name="Before Errors",
-        value=Of("maximum", "Before Log Errors"),
-        format=_COUNT,
-        about="Errors that the good run logged.",
-    ),
-    Measure(
-        name="After Errors", value=Of("maximum", "Log Errors"), format=_COUNT, about="Errors that the later run logged."
-    ),
-    Measure(
-        name="Before Warnings",
-        value=Of("maximum", "Before Log Warnings"),
-        format=_COUNT,
-        about="Warnings of the good run.",
-    ),
-    Measure(
-        name="After Warnings", value=Of("maximum", "Log Warnings"), format=_COUNT, about="Warnings of the later run."
-    ),
-    Measure(
-        name="Gap min",
-        value=Of("maximum", "Gap ms", per=60_000),
+        name="Minutes Set Before",
+        value=Of("minimum", "Ms Before Run", per=60_000),
         format=_FINE,
-        about="Minutes from the end of the good run to the start of the later one.",
+        about="How long before a run's start an input got its value.",
     ),
-    Measure(
-        name="Longer By s",
-        value=Of("maximum", "Duration Delta ms", per=1000),
-        format="+#,##0.0;-#,##0.0;0",
-        about="Seconds that the later run took longer; negative: shorter.",
-    ),
-    Measure(
-        name="Input Differences",
-        value=Of("maximum", "Input Differences Found"),
-        format=_COUNT,
-        about="Inputs that differ between both runs.",
+    _unlike("Differing Value", "Value Here", "@", "An input's value, where the run beside it has another."),
+    _unlike("Differing Value Beside", "Value Beside", "@", "The value of the run beside it, where it is another."),
+    _unlike("Differing Set At", "Newest Set At", _TIME, "When an input that differs got its value, UTC."),
+    _unlike(
+        "Differing Minutes Before",
+        "Minutes Set Before",
+        _FINE,
+        "How long before the start an input got the value that differs.",
     ),
 )
 

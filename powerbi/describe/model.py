@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from powerbi.describe.dimensions import DIMENSIONS
-from powerbi.describe.facts import COMPARISONS, DIFFERENCES, FACTS, RUN_INPUTS, RUNS
+from powerbi.describe.facts import DIFFERENCES, FACTS, RUN_INPUTS, RUNS
 from powerbi.model import Model, Parameter, Relation, Role, Table
 
 _JOINS = (
@@ -16,7 +16,7 @@ _JOINS = (
 )
 """Dimension and column: a fact that has a column of this name is related by it."""
 
-_OF_RUNS = (RUNS, RUN_INPUTS, COMPARISONS, DIFFERENCES)
+_OF_RUNS = (RUNS, RUN_INPUTS, DIFFERENCES)
 """Facts of runs alone, which the run's own view knows."""
 
 
@@ -32,7 +32,7 @@ def _relations(facts: tuple[Table, ...]) -> tuple[Relation, ...]:
 OWNER = Role(
     name="Owner",
     about="Sees the scenarios that they own, and what happened to them. E-mail addresses do not exist for this role.",
-    rows={"Scenario": "LOWER([Owner Email]) = LOWER(USERPRINCIPALNAME())"},
+    rows={"Scenario": "NOT ISBLANK([Owner Email]) && LOWER([Owner Email]) = LOWER(USERPRINCIPALNAME())"},
     unseen=(("User", "Email"),),
 )
 ANALYST = Role(name="Analyst", about="Sees everything.")

@@ -7,7 +7,7 @@ from typing import Any
 from powerbi.describe.look import CARDS, SMALL_CARDS, TABLE
 from powerbi.describe.model import MODEL
 from powerbi.measuring import Where
-from powerbi.report import Box, ColumnField, Field, MeasureField, Sort, Style, Top, Visual
+from powerbi.report import Box, ColumnField, Field, MeasureField, Slicer, Sort, Style, Top, Visual
 
 Only = tuple[tuple[str, Where], ...]
 
@@ -89,6 +89,12 @@ def donut(key: str, box: Box, title: str, alt: str, by: Field, value: Field, **o
 
 def dots(key: str, box: Box, title: str, alt: str, roles: dict[str, tuple[Field, ...]], **options: Any) -> Visual:
     return _chart("scatterChart", key, box, title, alt, roles, None, **options)
+
+
+def choice(key: str, box: Box, alt: str, by: ColumnField, label: str) -> Visual:
+    """A slicer of this page alone, for one value, the greatest first."""
+    slicer = Slicer(key=key, by=by, label=label, one=True)
+    return Visual(key=key, kind="slicer", box=box, alt=alt, roles={"Values": (by,)}, sort=Sort(by), slicer=slicer)
 
 
 def _chart(

@@ -35,6 +35,8 @@ def _as(pattern: str, value: Any) -> str:
             return f"{value:%Y-%m-%d}"
         case _ if pattern.endswith("%"):
             return f"{float(value):.1%}"
+        case _ if pattern.startswith("+#,##0;"):
+            return f"{int(value):+,}"
         case _ if pattern.startswith("+"):
             return f"{float(value):+,.1f}"
         case _ if pattern == "#,##0.0":

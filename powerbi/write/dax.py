@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerbi.measuring import Expression, Of, Rows, Share, Where
+from powerbi.measuring import Beyond, Chosen, Expression, Minus, Of, Rows, Share, Unlike, Where
 from powerbi.model import Rank
 
 _FUNCTIONS = {
@@ -21,8 +21,36 @@ def dax(table: str, value: Expression) -> str:
         case Of(function, column, where, per):
             found = _where(table, f"{_FUNCTIONS[function]}({reference(table, column)})", where)
             return found if per == 1 else f"DIVIDE({found}, {per})"
+        case Beyond():
+            return _beyond(table, value)
         case Share(part, whole):
             return f"DIVIDE([{part}], [{whole}])"
+        case Minus((_, one), (_, other), per):
+            less = "one - other" if per == 1 else f"DIVIDE(one - other, {per})"
+            missing = "ISBLANK(one) || ISBLANK(other)"
+            return f"VAR one = [{one}] VAR other = [{other}] RETURN IF({missing}, BLANK(), {less})"
+        case Chosen(slicer, (_, then), otherwise):
+            return f"IF(ISFILTERED({reference(*slicer)}), [{then}], {dax(table, otherwise)})"
+        case Unlike():
+            return _unlike(value)
+
+
+def _beyond(table: str, value: Beyond) -> str:
+    """Of a table's name, REMOVEFILTERS and ALLEXCEPT mean all that it is related to as well."""
+    columns = ", ".join(reference(table, each) for each in value.kept)
+    free = f"ALLEXCEPT({quoted(table)}, {columns})" if columns else f"REMOVEFILTERS({quoted(table)})"
+    found = dax(table, value.value)
+    if value.key is None:
+        return f"CALCULATE({found}, {free})"
+    column, (_, measure) = value.key
+    return f"VAR wanted = [{measure}] RETURN CALCULATE({found}, {free}, {reference(table, column)} = wanted)"
+
+
+def _unlike(value: Unlike) -> str:
+    """EXACT minds upper and lower case, and takes nothing for an empty text."""
+    alike = "EXACT(one, other) && ISBLANK(one) = ISBLANK(other)"
+    nothing = f"ISBLANK([{value.given[1]}]) || {alike}"
+    return f"VAR one = [{value.one}] VAR other = [{value.other}] RETURN IF({nothing}, BLANK(), [{value.value}])"
 
 
 def rank(table: str, value: Rank) -> str:

@@ -97,6 +97,7 @@ def _measure(table: Table, measure: Measure) -> list[str]:
         *_about(measure.about, "\t"),
         f"\tmeasure {name(measure.name)} = {dax(table.name, measure.value)}",
         f"\t\tformatString: {measure.format}",
+        *(["\t\tisHidden"] if measure.hidden else []),
         f"\t\tlineageTag: {lasting_id('measure', table.name, measure.name)}",
     ]
 

@@ -66,7 +66,7 @@ def _visual(visual: Visual) -> Json:
     if objects:
         found["objects"] = objects
     found["visualContainerObjects"] = _container(visual)
-    if visual.slicer is not None:
+    if visual.slicer is not None and not visual.slicer.one:
         found["syncGroup"] = {"groupName": visual.slicer.key, "fieldChanges": True, "filterChanges": True}
     found["drillFilterOtherVisuals"] = True
     return found
@@ -118,7 +118,8 @@ def _colours(visual: Visual) -> list[Json]:
 def _slicer(slicer: Slicer) -> Json:
     header = [properties({"show": True, "text": slicer.label})]
     if slicer.last_days is None:
-        return {"data": [properties({"mode": "Dropdown"})], "header": header}
+        found = {"data": [properties({"mode": "Dropdown"})], "header": header}
+        return found | ({"selection": [properties({"singleSelect": True})]} if slicer.one else {})
     relative: Style = {
         "mode": "Relative",
         "relativeRange": "Last",

@@ -1,99 +1,104 @@
-"""Run Comparison: what is different since it last went well? The newest failure, or the one chosen in the list."""
+"""Run Comparison: what is different between two runs? The one chosen in the list, else the newest failure; beside it the one
+chosen in the slicer, else the last good run before it.
+"""
 
 from __future__ import annotations
 
-from powerbi.describe.look import KINDS
-from powerbi.describe.pages.shared import CATEGORY, RUN_ID, SCENARIO, SLICERS
-from powerbi.describe.things import bars, cards, column, measure, table
-from powerbi.layout import across, stacked
-from powerbi.measuring import Where
+from powerbi.describe.pages.shared import CATEGORY, RUN_ID, SCENARIO, SLICERS, USER
+from powerbi.describe.things import bars, cards, choice, column, measure, table
+from powerbi.layout import across, below
 from powerbi.report import Page, Sort, Top
 
-_FAILURES, _RIGHT = across(7, 5, height=368)
-_BEFORE, _AFTER, _DELTA = stacked(_RIGHT, 3)
-_DIFFERENCES, _GAP = across(1, 1, top=384, height=468)
-_STARTED = column("Comparison", "Started At", "Failed run started (UTC)")
-_MINUTES = measure("Difference", "Minutes Before Run", "Minutes before the failed run")
-_NEWEST = Top(1, RUN_ID, measure("Comparison", "Newest Failure"))
-_FAILED = (("Comparison", Where("Outcome", ("failed",))),)
+_RUNS, _RIGHT = across(8, 7, height=420)
+_CHOICE, _BESIDE, _THIS, _DELTA = below(_RIGHT, 76, 98, 99, 99)
+_DIFFERENCES, _GAP = across(1, 1, top=436, height=416)
+_STARTED = column("Run", "Started At", "Started (UTC)")
+_MINUTES = measure("Run Input", "Differing Minutes Before", "Minutes before the run looked at")
+_FIRST = Top(1, RUN_ID, measure("Run", "Comparison Rank"))
 
 COMPARISON = Page(
     key="comparison",
     name="Run Comparison",
-    question="What is different since it last went well?",
+    question="What is different between two runs?",
     slicers=SLICERS,
-    chooser="failures",
+    chooser="runs",
     visuals=(
         table(
-            "failures",
-            _FAILURES,
-            "Failed runs with a good run before (choose one; else the newest is compared)",
-            "Table: failed runs that have a good run before them; the one chosen is compared, else the newest",
+            "runs",
+            _RUNS,
+            "Runs (choose the one to look at; else it is the newest failure)",
+            "Table: runs; the one chosen is compared, else the newest failure that has a good run before it",
             _STARTED,
             SCENARIO,
+            USER,
+            column("Run", "Outcome"),
             CATEGORY,
-            column("Comparison", "Failing Node", "Node"),
-            column("Comparison", "Error"),
+            column("Run", "Failing Node", "Node"),
             RUN_ID,
             sort=Sort(_STARTED),
-            only=_FAILED,
+        ),
+        choice(
+            "beside",
+            _CHOICE,
+            "Choose the run to compare with; without a choice it is the last good run before",
+            column("Other Run", "Other Run Label"),
+            "Compare with (else the last good run before)",
         ),
         cards(
-            "before",
-            _BEFORE,
-            "The last good run: start, duration, warnings, errors",
-            measure("Comparison", "Before Started", "Started (UTC)"),
-            measure("Comparison", "Before Duration s", "Duration (s)"),
-            measure("Comparison", "Before Warnings", "Warnings"),
-            measure("Comparison", "Before Errors", "Errors"),
-            title="Last good run",
-            top=_NEWEST,
+            "other",
+            _BESIDE,
+            "The run to compare with: start, outcome, duration, warnings, errors",
+            measure("Other Run", "Beside Started", "Started (UTC)"),
+            measure("Other Run", "Beside Outcome", "Outcome"),
+            measure("Other Run", "Beside Duration s", "Duration (s)"),
+            measure("Other Run", "Beside Warnings", "Warnings"),
+            measure("Other Run", "Beside Errors", "Errors"),
+            title="The run to compare with",
+            top=_FIRST,
         ),
         cards(
-            "after",
-            _AFTER,
-            "The failed run: start, duration, warnings, errors",
-            measure("Comparison", "After Started", "Started (UTC)"),
-            measure("Comparison", "After Duration s", "Duration (s)"),
-            measure("Comparison", "After Warnings", "Warnings"),
-            measure("Comparison", "After Errors", "Errors"),
-            title="Failed run",
-            top=_NEWEST,
+            "this",
+            _THIS,
+            "The run looked at: start, outcome, duration, warnings, errors",
+            measure("Run", "Newest Run", "Started (UTC)"),
+            measure("Run", "Run Outcome", "Outcome"),
+            measure("Run", "Mean Duration s", "Duration (s)"),
+            measure("Run", "Run Warnings", "Warnings"),
+            measure("Run", "Run Errors", "Errors"),
+            title="The run looked at",
+            top=_FIRST,
         ),
         cards(
             "delta",
             _DELTA,
-            "Between both: minutes, how much longer the failed run took, inputs that differ",
-            measure("Comparison", "Gap min", "Minutes between"),
-            measure("Comparison", "Longer By s", "Longer by (s)"),
-            measure("Comparison", "Input Differences", "Inputs that differ"),
+            "Between both: minutes, how much longer the run looked at took, how many more errors it logged",
+            measure("Run", "Gap min", "Minutes between"),
+            measure("Run", "Longer By s", "Longer by (s)"),
+            measure("Run", "More Errors", "More errors"),
             title="Between both",
-            top=_NEWEST,
+            top=_FIRST,
         ),
         table(
             "differences",
             _DIFFERENCES,
             "Inputs that differ",
-            "Table: inputs that differ between both runs, with the old and the new value and when it changed",
-            column("Difference", "Node"),
-            column("Difference", "Input"),
-            column("Difference", "Kind"),
-            column("Difference", "Old Value", "Last good run"),
-            column("Difference", "New Value", "Failed run"),
-            column("Difference", "Changed At", "Changed (UTC)"),
-            sort=Sort(column("Difference", "Node"), descending=False),
-            top=_NEWEST,
+            "Table: inputs that differ between both runs, with both values and when the newer one was set",
+            column("Run Input", "Node"),
+            column("Run Input", "Input"),
+            measure("Run Input", "Differing Value Beside", "Compared with"),
+            measure("Run Input", "Differing Value", "Run looked at"),
+            measure("Run Input", "Differing Set At", "Set (UTC)"),
+            sort=Sort(column("Run Input", "Node"), descending=False),
+            top=_FIRST,
         ),
         bars(
             "gap",
             _GAP,
-            "The time between both runs: what changed, and how long before the failed run",
-            "Bars: each input that differs, by how many minutes before the failed run it changed",
-            column("Difference", "Difference"),
+            "The time between both runs: what changed, and how long before the run looked at",
+            "Bars: each input that differs, by how many minutes before the run looked at it got its value",
+            column("Run Input", "Node And Input", "Input"),
             _MINUTES,
-            column("Difference", "Kind"),
-            top=_NEWEST,
-            colours=KINDS,
+            top=_FIRST,
         ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,62 @@ def test_diagnostics_are_of_the_run_that_they_were_opened_from(login: Login) -> 
 def test_the_comparison_is_of_the_newest_failure_or_of_the_one_chosen(login: Login) -> None:
     found = rows(
         login,
-        "SELECT run_id, input_differences FROM bi.run_comparisons WHERE outcome = 'failed' ORDER BY started_at DESC",
+        "SELECT run_id, input_differences, before_log_errors, log_errors, duration_delta_ms, gap_ms FROM bi.run_comparisons"
+        " WHERE outcome = 'failed' ORDER BY started_at DESC",
     )
-    newest, chosen = found[0], found[-1]
-    assert len(ask(login, "comparison/differences", Scope())) == newest[1]
-    of_it = Scope(chosen={("Run Key", "Run ID"): (chosen[0],)})
-    assert len(ask(login, "comparison/differences", of_it)) == chosen[1]
-    assert ask(login, "comparison/delta", of_it)[0][2] == (chosen[1] if chosen[1] else 0)
+    for scope, (_, differences, errors_before, errors, longer_ms, gap_ms) in (
+        (Scope(), found[0]),
+        *((Scope(chosen={("Run Key", "Run ID"): (each[0],)}), each) for each in found),
+    ):
+        assert len(ask(login, "comparison/differences", scope)) == differences
+        assert [row[-1] for row in ask(login, "comparison/this", scope)] == [errors]
+        assert [row[-1] for row in ask(login, "comparison/other", scope)] == [errors_before]
+        ((gap_min, longer_s, more),) = ask(login, "comparison/delta", scope)
+        assert gap_min == pytest.approx(gap_ms / 60_000, abs=0.001)
+        assert longer_s == (None if longer_ms is None else pytest.approx(longer_ms / 1000))
+        assert more == errors - errors_before
+
+
+VALUES = "SELECT node, name, comparable, value FROM bi.run_inputs WHERE run_id = %s"
+
+
+def test_any_two_runs_are_compared(login: Login) -> None:
+    """Each with each, the later beside the earlier and the other way round, against a comparison made here."""
+    labels = dict(login.execute("SELECT run_id, label FROM bi.runs").fetchall())
+    values = {
+        run: {(node, name): (told, value) for node, name, told, value in login.execute(VALUES, (run,)).fetchall()}
+        for run in labels
+    }
+    nothing = (None, None)
+    told = set()
+    for run, other in permutations(labels, 2):
+        scope = Scope(chosen={("Run Key", "Run ID"): (run,), ("Other Run", "Other Run Label"): (labels[other],)})
+        mine, others = values[run], values[other]
+        wanted = {
+            (*key, others.get(key, nothing)[1], mine.get(key, nothing)[1])
+            for key in {*mine, *others}
+            if mine.get(key, nothing)[0] != others.get(key, nothing)[0]
+        }
+        assert {row[:4] for row in ask(login, "comparison/differences", scope)} == wanted, (run, other)
+        (started,) = rows(login, f"SELECT started_at FROM bi.runs WHERE run_id = '{other}'")[0]
+        assert ask(login, "comparison/other", scope)[0][0] == started
+        told |= wanted
+    assert told
+
+
+def test_a_run_with_none_beside_it_has_no_differences(login: Login) -> None:
+    ((alone,),) = rows(login, "SELECT run_id FROM bi.runs WHERE last_good_run_key IS NULL ORDER BY run_id LIMIT 1")
+    scope = Scope(chosen={("Run Key", "Run ID"): (alone,)})
+    assert ask(login, "comparison/differences", scope) == []
+    assert ask(login, "comparison/other", scope)[0][0] is None
+
+
+@pytest.mark.parametrize("form", ["10", "10.0", " 1e1 ", "+10."])
+def test_numbers_are_compared_by_what_they_count(login: Login, form: str) -> None:
+    """As rpt.same_value does: the view has the same form for equal values."""
+    (definition,) = rows(login, "SELECT pg_get_viewdef('bi.run_inputs'::regclass)")[0]
+    pattern = definition.split("~ '")[1].split("'")[0]
+    assert rows(login, f"SELECT '{form}' ~ '{pattern}', ('{form}'::float8 + 0)::text") == [(True, "10")]
 
 
 def test_pictures_are_drawn_of_every_page(dsn: str, tmp_path: Path) -> None:
