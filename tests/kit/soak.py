@@ -16,6 +16,7 @@ from kit.forwarding import Programs, logs_client
 from kit.waiting import until
 
 from clearsight.topics import TopicNames
+from connectors.cloudwatch import event_ids
 
 LATE = ((0.9, 200, 3_000), (0.09, 3_000, 20_000), (0.009, 20_000, 120_000), (0.001, 120_000, 780_000))
 """Shares of lines that an application sends so many milliseconds after they happened."""
@@ -45,7 +46,9 @@ class Outcome:
     kills: int
     cold_periods: int
     late: int
-    """Lines that could be read, or were written, more than a minute after they happened."""
+    """Lines that were written more than a minute after they happened."""
+    missing: tuple[tuple[str, int, int], ...] = ()
+    """Of what was lost, the first: event id, event time, and when CloudWatch accepted it, in epoch milliseconds."""
 
 
 class Soak:
@@ -154,9 +157,11 @@ class Soak:
 
     def _outcome(self, cold_periods: int) -> Outcome:
         accepted, published = self.programs.ledger(), Counter(self.programs.published())
+        lost = sorted(set(accepted) - published.keys())
         return Outcome(
             events=len(accepted),
-            lost=len(set(accepted) - published.keys()),
+            lost=len(lost),
+            missing=tuple((event_id, *event_ids.parts(int(event_id))[:2]) for event_id in lost[:100]),
             doubled=sum(count - 1 for count in published.values()),
             kills=self._kills,
             cold_periods=cold_periods,
