@@ -12,7 +12,8 @@ from api.odata.sets import Kind
 from api.odata.typed import NUMBERS, Typed, require
 
 _TEXT: tuple[Kind, ...] = ("text",)
-_TIMES: tuple[Kind, ...] = ("date", "instant")
+_DAYS: tuple[Kind, ...] = ("date", "instant")
+_INSTANTS: tuple[Kind, ...] = ("instant",)
 
 
 def _text(found: Typed, what: str) -> ColumnElement[str]:
@@ -60,11 +61,11 @@ def _changed(name: str, change: Any) -> Callable[[Typed], Typed]:
     return lambda whole: Typed(change(_text(whole, name)), "text")
 
 
-def _part(name: str) -> Callable[[Typed], Typed]:
-    """Of a time in UTC; a second without its fraction."""
+def _part(name: str, kinds: tuple[Kind, ...]) -> Callable[[Typed], Typed]:
+    """Of a time in UTC; a second without its fraction. A day has no hour."""
 
     def part(time: Typed) -> Typed:
-        sql = require(time, _TIMES, name).sql
+        sql = require(time, kinds, name).sql
         if time.kind == "null":
             return Typed(cast(sql, Integer), "integer")
         return Typed(cast(func.floor(extract(name, sql)), Integer), "integer")
@@ -73,7 +74,7 @@ def _part(name: str) -> Callable[[Typed], Typed]:
 
 
 def _date(time: Typed) -> Typed:
-    return Typed(cast(require(time, _TIMES, "date").sql, Date), "date")
+    return Typed(cast(require(time, _DAYS, "date").sql, Date), "date")
 
 
 def _now() -> Typed:
@@ -96,12 +97,12 @@ FUNCTIONS: dict[str, Callable[..., Typed]] = {
     "tolower": _changed("tolower", func.lower),
     "toupper": _changed("toupper", func.upper),
     "trim": _changed("trim", func.btrim),
-    "year": _part("year"),
-    "month": _part("month"),
-    "day": _part("day"),
-    "hour": _part("hour"),
-    "minute": _part("minute"),
-    "second": _part("second"),
+    "year": _part("year", _DAYS),
+    "month": _part("month", _DAYS),
+    "day": _part("day", _DAYS),
+    "hour": _part("hour", _INSTANTS),
+    "minute": _part("minute", _INSTANTS),
+    "second": _part("second", _INSTANTS),
     "date": _date,
     "now": _now,
     "round": _rounded("round", func.round),

@@ -28,12 +28,14 @@ def by_key(text: str, entity_set: EntitySet) -> ColumnElement[bool]:
 def _given(found: list[Token], entity_set: EntitySet) -> dict[str, ast._Literal]:
     if len(found) == 1 and len(entity_set.key) == 1 and isinstance(found[0].value, ast._Literal):
         return {entity_set.key[0]: found[0].value}
-    given = {}
+    given: dict[str, ast._Literal] = {}
     for place in range(0, len(found), 4):
         part = found[place : place + 4]
         if [token.type for token in part[:2]] != ["ODATA_IDENTIFIER", "="] or len(part) < 3:
             return {}
         if not isinstance(part[2].value, ast._Literal) or (len(part) == 4 and part[3].type != ","):
+            return {}
+        if name_of(part[0].value) in given:
             return {}
         given[name_of(part[0].value)] = part[2].value
     return given

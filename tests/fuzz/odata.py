@@ -38,6 +38,7 @@ from sql.migrate import migrate
 TOLD = (200, 400, 404, 414, 501)
 SETS = ("scenarios", "users", "runs", "state_changes", "dates", "data_freshness", "logs")
 UNKNOWN = ("substringof", "geo.length", "matchesPattern", "cast", "isof", "nothing", "any", "x.y.z")
+PARTS = ("year", "month", "day", "hour", "minute", "second")
 ODD = (
     "''", "'%'", "'_'", "'\\'", "'it''s'", "'\U0001f600'", "'\u202e'", "null", "true", "false", "0", "-0", "1.5e300", "1e999",
     "9223372036854775807", "9223372036854775808", "-99999999999999999999999", "1" * 60, "2026-02-30", "9999-12-31",
@@ -85,7 +86,7 @@ class Grower:
 
     def condition(self, depth: int) -> str:
         kind = self._dice.choices(
-            ("compare", "and", "not", "in", "call", "bare"), (8, 4 * (depth > 0), 2 * (depth > 0), 2, 3, 1)
+            ("compare", "and", "not", "in", "call", "part", "bare"), (8, 4 * (depth > 0), 2 * (depth > 0), 2, 3, 1, 1)
         )[0]
         match kind:
             case "and":
@@ -98,6 +99,11 @@ class Grower:
             case "call":
                 name = self._dice.choice(("contains", "startswith", "endswith"))
                 return f"{name}({self._of('text')},{self._literal('text')})"
+            case "part":
+                time = self._of(self._dice.choice(("date", "instant")))
+                return (
+                    f"{self._dice.choice(PARTS)}({time}) {self._dice.choice(('eq', 'lt'))} {self._literal('integer')}"
+                )
             case "bare":
                 return self._value(depth)
         found = self._dice.choice(self._properties)
