@@ -30,11 +30,10 @@ def backfill(
     """
     import msgspec
 
-    from clearsight.cli.forward_past import past_work, progress, span
+    from clearsight.cli.forward_past import past_work, progress
     from connectors.cloudwatch.past import Wanted
 
-    with past_work() as work:
-        start_ms, end_ms, spec = span(since, until, days, work.now())
+    with past_work(since, until, days) as (work, (start_ms, end_ms, spec)):
         wanted = Wanted(start_ms, end_ms, tuple(group or ()), not oldest_first, rate_share, spec)
         with progress() as tell:
             job = work.backfill(wanted, tell)

@@ -17,6 +17,8 @@ def run() -> None:
     import logging
     import time
 
+    from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
+
     from clearsight.settings import load_settings
     from connectors.cloudwatch.start import run as run_forwarder
 
@@ -29,4 +31,5 @@ def run() -> None:
     )
     for noisy in ("botocore", "boto3", "urllib3", "stamina"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    set_on_retry_hooks([LoggingOnRetryHook])
     run_forwarder(settings)

@@ -28,7 +28,10 @@ def verify(
     rate_share: Share = 0.5,
     as_json: Json = False,
 ) -> None:
-    """Compare CloudWatch with the topic: lines by minute, and which are missing. Exit code 8 where some stay missing.
+    """Compare CloudWatch with the topic: lines by minute, and which are missing.
+
+    Exit code: 0 nothing is missing, 8 some lines stay missing, 5 a log group could not be compared, 130 stopped before
+    the end.
 
     Finds what came later than the cold tier reaches, as far back as the log group keeps it.
 
@@ -36,12 +39,11 @@ def verify(
     """
     import msgspec
 
-    from clearsight.cli.forward_past import past_work, progress, span
-    from clearsight.errors import Incomplete
+    from clearsight.cli.forward_past import past_work, progress
+    from clearsight.errors import Incomplete, Unavailable
     from connectors.cloudwatch.past import Wanted
 
-    with past_work() as work:
-        start_ms, end_ms, spec = span(since, until, days, work.now())
+    with past_work(since, until, days) as (work, (start_ms, end_ms, spec)):
         wanted = Wanted(start_ms, end_ms, tuple(group or ()), rate_share=rate_share, spec=spec)
         with progress() as tell:
             found = work.verify(wanted, healing=heal, tell=tell)
@@ -53,12 +55,18 @@ def verify(
     missing = sum(len(comparison.missing) - comparison.healed for comparison in found)
     if missing:
         raise Incomplete(f"{missing:,} lines are not on the topic", "send them with --heal")
+    if unread := [comparison.group for comparison in found if comparison.problem]:
+        raise Unavailable(f"not compared: {', '.join(unread)}", "`clearsight forward doctor` says what they need")
+    if not all(comparison.is_whole for comparison in found):
+        raise typer.Exit(130)
 
 
 def _told(found: Comparison) -> dict[str, Any]:
     return {
         "group": found.group,
         "until": _clock(found.until),
+        "whole": found.is_whole,
+        "problem": found.problem,
         "at_cloudwatch": found.at_cloudwatch,
         "on_topic": found.on_topic,
         "doubled": found.doubled,
@@ -72,9 +80,13 @@ def _told(found: Comparison) -> dict[str, Any]:
 
 
 def _show(found: Comparison) -> None:
+    if found.problem:
+        typer.echo(f"{found.group}: not compared: {found.problem}")
+        return
+    stopped = "" if found.is_whole else " (stopped there)"
     sent = f", {found.healed:,} sent now" if found.healed else ""
     typer.echo(
-        f"{found.group} before {_clock(found.until)}: {found.at_cloudwatch:,} lines at CloudWatch, "
+        f"{found.group} before {_clock(found.until)}{stopped}: {found.at_cloudwatch:,} lines at CloudWatch, "
         f"{found.on_topic:,} on the topic, {len(found.missing):,} missing, {found.doubled:,} doubled{sent}"
     )
     for minute, (held, there) in list(found.minutes.items())[:SHOWN]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from threading import Event
@@ -46,7 +47,8 @@ class Assembly:
         self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
         cold_ms = int(settings.forwarder.cold_interval_s * 1000)
         self.health = Health(self.clock, cold_ms, lambda: bool(lease.term))
-        self.routes = Routes(sum(1 for _ in places(settings.cloudwatch)))
+        read_in = Counter(place.account for place in places(settings.cloudwatch))
+        self.routes = Routes(read_in.total(), {account for account, regions in read_in.items() if regions > 1})
 
     def forwarders(self, ready: Callable[[], None]) -> list[Forwarder]:
         """One for each account and region. Raises ConfigurationError."""
@@ -86,6 +88,7 @@ class Assembly:
             self._meter,
             leading=lambda: bool(self._lease.term),
             stopping=self._stopping,
+            region=home.region,
         )
 
     def _forwarder(self, place: Place, ready: Callable[[], None]) -> Forwarder:
@@ -110,6 +113,7 @@ class Assembly:
             health=self.health,
             ready=ready,
             discover=lambda: [make(target) for target in finder.discover()],
+            place=f"{place.account} in {place.region}",
         )
 
     def _pull(

@@ -12,6 +12,8 @@ from connectors.cloudwatch.history import History
 from connectors.cloudwatch.pages import Event as Line
 from connectors.cloudwatch.pages import LogsApi
 from connectors.cloudwatch.published import MINUTE_MS, Published
+from connectors.cloudwatch.slices import read_slices
+from connectors.cloudwatch.window import Window
 from connectors.cloudwatch.writer import GroupWriter
 
 
@@ -28,6 +30,10 @@ class Comparison:
     healed: int = 0
     missing: list[Line] = field(default_factory=list)
     minutes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    is_whole: bool = True
+    """False where it was stopped: `until` is how far it came."""
+    problem: str | None = None
+    """Why the group could not be compared at all."""
 
 
 def compare(
@@ -41,25 +47,29 @@ def compare(
     stopping: Event,
 ) -> Comparison:
     """Read the group's lines of that time. What retention has taken from CloudWatch meanwhile is on the topic alone, and
-    no fault. Raises CloudWatchFailure and Unavailable."""
-    found = Comparison(group, history.until, on_topic=sum(there.minutes.values()), doubled=there.doubled)
+    no fault. Oldest first. Raises CloudWatchFailure and Unavailable."""
+    found = Comparison(group, history.until, doubled=there.doubled)
     held: Counter[int] = Counter()
-    while (window := history.next()) and not stopping.is_set():
-        read = 0
-        known: set[str] = set()
-        for page in pages.read(api, identifier, window, page_limit):
-            fresh = [line for line in page if line.id not in known]
-            known.update(line.id for line in fresh)
-            read += len(page)
-            held.update(line.timestamp // MINUTE_MS * MINUTE_MS for line in fresh)
-            found.missing += [line for line in fresh if not there.seen.has(line.id, line.timestamp)]
-        history.complete(window, read)
+
+    def read(window: Window) -> tuple[int, list[Line]]:
+        lines = {line.id: line for page in pages.read(api, identifier, window, page_limit) for line in page}
+        return len(lines), list(lines.values())
+
+    for lines in read_slices(history, read, stopping):
+        held.update(line.timestamp // MINUTE_MS * MINUTE_MS for line in lines)
+        found.missing += [line for line in lines if not there.seen.has(line.id, line.timestamp)]
         told(history.share_done)
-    found.at_cloudwatch = sum(held.values())
+    on_topic = there.minutes
+    if history.next() is not None:
+        found.is_whole, found.until = False, history.position // MINUTE_MS * MINUTE_MS
+        on_topic = Counter({minute: count for minute, count in on_topic.items() if minute < found.until})
+        held = Counter({minute: count for minute, count in held.items() if minute < found.until})
+        found.missing = [line for line in found.missing if line.timestamp < found.until]
+    found.at_cloudwatch, found.on_topic = held.total(), on_topic.total()
     found.minutes = {
-        minute: (held[minute], there.minutes[minute])
-        for minute in sorted(held.keys() | there.minutes.keys())
-        if held[minute] != there.minutes[minute]
+        minute: (held[minute], on_topic[minute])
+        for minute in sorted(held.keys() | on_topic.keys())
+        if held[minute] != on_topic[minute]
     }
     return found
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 import msgspec
 
-from clearsight.errors import Unavailable
 from connectors.cloudwatch import pages
-from connectors.cloudwatch.backoff import Backoff
 from connectors.cloudwatch.client import CloudWatchFailure
-from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
+from connectors.cloudwatch.deliver import Outbox
 from connectors.cloudwatch.history import History
 from connectors.cloudwatch.jobs import Job, encode_job
 from connectors.cloudwatch.pages import LogsApi
+from connectors.cloudwatch.slices import is_lasting, read_slices, unread_groups
 from connectors.cloudwatch.window import Window
 from connectors.cloudwatch.writer import GroupWriter
-
-GIVE_UP_S = 300.0
-"""CloudWatch may be away that long."""
 
 
 @dataclass(frozen=True)
@@ -68,40 +64,27 @@ class Backfill:
     def run(self, told: Callable[[Step], None]) -> Job:
         """Read group after group until the end or until asked to stop; the job's last state.
 
-        Raises Unavailable where CloudWatch or Kafka stay away, CloudWatchFailure for a group that may not be read.
+        Raises Unavailable where CloudWatch or Kafka stay away; CloudWatchFailure, after all others, for groups that may
+        not be read.
         """
+        unread: list[tuple[str, CloudWatchFailure]] = []
         for past in self._pasts:
-            for step in self._slices(past):
-                self._keep(past, step)
-                told(step)
+            try:
+                for read, delivered in read_slices(past.history, partial(self._slice, past), self._stopping):
+                    step = Step(past.name, past.history.share_done, read, delivered)
+                    self._keep(past, step)
+                    told(step)
+            except CloudWatchFailure as error:
+                if not is_lasting(error):
+                    raise
+                unread.append((past.name, error))
+        if unread:
+            raise unread_groups(unread)
         if all(past.history.next() is None for past in self._pasts):
             self._note(msgspec.structs.replace(self.job, finished=True))
         return self.job
 
-    def _slices(self, past: Past) -> Iterator[Step]:
-        backoff, failing_since = Backoff(), None
-        while (window := past.history.next()) and not self._stopping.is_set():
-            try:
-                read, delivered = self._slice(past, window)
-            except DeliveryFailed:
-                raise
-            except Unavailable as error:
-                now = time.monotonic()
-                failing_since = failing_since or now
-                lasting = isinstance(error, CloudWatchFailure) and error.kind in ("missing", "denied", "expired")
-                if lasting or now - failing_since > GIVE_UP_S:
-                    raise
-                past.history.failed()
-                backoff.failed(error, now)
-                while not backoff.due(time.monotonic()) and not self._stopping.wait(0.1):
-                    pass
-                continue
-            backoff.succeeded()
-            failing_since = None
-            past.history.complete(window, read)
-            yield Step(past.name, past.history.share_done, read, delivered)
-
-    def _slice(self, past: Past, window: Window) -> tuple[int, int]:
+    def _slice(self, past: Past, window: Window) -> tuple[int, tuple[int, int]]:
         read = delivered = 0
         try:
             for page in pages.read(past.api, past.identifier, window, self._page_limit):
@@ -109,7 +92,7 @@ class Backfill:
                 delivered += len(past.writer.write(page))
         finally:
             past.writer.settle()
-        return read, delivered
+        return read, (read, delivered)
 
     def _keep(self, past: Past, step: Step) -> None:
         positions = {**self.job.positions, past.name: past.history.position}

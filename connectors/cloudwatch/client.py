@@ -7,13 +7,13 @@ from http import HTTPStatus
 from threading import Event
 from typing import Any, Literal, TypeVar
 
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.parsers import ResponseParserError
 
 from clearsight.errors import Unavailable
 from connectors.cloudwatch.clock import ScaledClock, ServerClock
 from connectors.cloudwatch.metrics import Meter
-from connectors.cloudwatch.pages import PAGE, decode_page
+from connectors.cloudwatch.pages import PAGE, page_of
 from connectors.cloudwatch.quota import Quota
 
 Kind = Literal["away", "throttled", "missing", "denied", "expired"]
@@ -22,7 +22,14 @@ Answer = TypeVar("Answer")
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "LimitExceededException", "TooManyRequestsException"})
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
 _DENIED = frozenset(
-    {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException"}
+    {
+        "AccessDeniedException",
+        "AccessDenied",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "InvalidClientTokenId",
+        "OptInRequired",
+    }
 )
 _MENDS: dict[Kind, str] = {
     "away": "nothing is lost: reading goes on where it stopped",
@@ -93,7 +100,7 @@ class CloudWatch:
         self._await_turn()
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**parameters)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             failure = _failure(error)
             self._meter.call(operation, _RESULTS.get(failure.kind, failure.kind))
             raise failure from error
@@ -129,17 +136,13 @@ class CloudWatch:
 
 
 def _decode(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Decode a page ourselves and leave nothing of it to boto3; what we cannot decode is left to it as it is."""
-    if response_dict["status_code"] != HTTPStatus.OK:
-        return
-    try:
-        customized_response_dict[PAGE] = decode_page(response_dict["body"])
-    except msgspec.DecodeError:
-        return
-    response_dict["body"] = b"{}"
+    """Decode a page ourselves and leave nothing of it to boto3, which takes what is no JSON for an empty answer."""
+    if response_dict["status_code"] == HTTPStatus.OK:
+        customized_response_dict[PAGE] = page_of(response_dict["body"])
+        response_dict["body"] = b"{}"
 
 
-def _failure(error: ClientError | BotoCoreError) -> CloudWatchFailure:
+def _failure(error: ClientError | BotoCoreError | ResponseParserError) -> CloudWatchFailure:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return CloudWatchFailure("denied", "no AWS credentials were found")
     if not isinstance(error, ClientError):

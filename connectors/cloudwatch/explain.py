@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -49,7 +48,7 @@ def events_of(data: bytes, now: int) -> list[Event]:
     if stripped.startswith((b"{", b"[")):
         try:
             found = list(_events_in(orjson.loads(stripped)))
-        except (orjson.JSONDecodeError, binascii.Error, zlib.error):
+        except (ValueError, zlib.error):  # orjson's and base64's own are ValueErrors
             found = []
         if found:
             return found
@@ -63,7 +62,8 @@ def _events_in(document: Any) -> Iterator[Event]:
         return
     if isinstance(inner := document.get("awslogs"), dict):
         yield from _events_in(_unpacked(inner.get("data")))
-    for record in document.get("Records") or ():
+    records = document.get("Records")
+    for record in records if isinstance(records, list) else ():
         if isinstance(record, dict) and isinstance(record.get("kinesis"), dict):
             yield from _events_in(_unpacked(record["kinesis"].get("data")))
     stream = str(document.get("logStream") or "stream")

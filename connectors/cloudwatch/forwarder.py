@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 class Forwarder:
     """One writer of `topics.logs`. `clock` is CloudWatch's, in epoch milliseconds; `real_wait_s` says how long
-    milliseconds of it last. `discover` gives the groups that were not there before."""
+    milliseconds of it last. `discover` gives the groups of `place` that were not there before."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Forwarder:
         health: Health,
         ready: Callable[[], None],
         discover: Callable[[], Sequence[GroupPull]] = tuple,
+        place: str = "",
     ) -> None:
         self._pulls = list(pulls)
         self._outbox = outbox
@@ -66,7 +67,9 @@ class Forwarder:
         self._health = health
         self._ready = ready
         self._discover = discover
+        self._discovery = f"the log groups of {place}"
         self._discovered = 0.0
+        self._found: list[GroupPull] = []
         self._backoffs: dict[str, Backoff] = {}
         self._written: dict[str, tuple[float, int]] = {}
         self._is_ready = False
@@ -96,8 +99,8 @@ class Forwarder:
     def cycle(self) -> None:
         """Deliver what was pushed, poll every group that is due once, and wait for what comes first."""
         try:
-            self._deliver_pushed()
             self._look_for_groups()
+            self._deliver_pushed()
             polled = [self._poll(pull) for pull in self._due(time.monotonic())]
         except Stopped:
             return
@@ -109,12 +112,16 @@ class Forwarder:
             self._ready()
         self._inbox.wait(self._idle_s())
 
+    def look_again(self) -> None:
+        """Look for log groups in the next cycle, without waiting for the minute."""
+        self._discovered = 0.0
+
     def _take_up(self, pulls: Sequence[GroupPull]) -> None:
         self._recovery.resume(pulls, self._clock())
         for pull in pulls:
             self._backoffs.setdefault(pull.name, Backoff())
             self._health.settled(pull.name, pull.progress.through)
-            self._routes.add(pull.origin.account, pull.origin.group, self._inbox)
+            self._routes.add(pull.origin, self._inbox)
 
     def _idle_s(self) -> float:
         now, due = self._clock(), self._due(time.monotonic())
@@ -126,6 +133,7 @@ class Forwarder:
 
     def _poll(self, pull: GroupPull) -> bool:
         """Whether the group has been read or cannot be read for now."""
+        self._deliver_pushed()
         if self._leadership.over():
             raise Stopped
         backoff = self._backoffs[pull.name]
@@ -145,7 +153,7 @@ class Forwarder:
         return True
 
     def _set_aside(self, pull: GroupPull, error: Unavailable) -> bool:
-        kind = error.kind if isinstance(error, CloudWatchFailure) else "away"
+        kind = _kind_of(error)
         parked = kind in ("missing", "denied", "expired")
         message = self._backoffs[pull.name].failed(error, time.monotonic(), PARKED_S if parked else None)
         if message:
@@ -154,10 +162,11 @@ class Forwarder:
         return parked
 
     def _deliver_pushed(self) -> None:
-        by_group = {(pull.origin.account, pull.origin.group): pull for pull in self._pulls}
-        while (batch := self._inbox.take()) is not None:
+        """Also between two polls: whoever pushed waits for the answer, and a poll can take long."""
+        while not self._leadership.over() and (batch := self._inbox.take()) is not None:
+            named = (batch.account, batch.group)
             try:
-                by_group[batch.account, batch.group].push(batch.events)
+                next(p for p in self._pulls if (p.origin.account, p.origin.group) == named).push(batch.events)
             except DeliveryFailed:
                 batch.refused("Kafka did not take it")
                 raise
@@ -168,13 +177,16 @@ class Forwarder:
             return
         self._discovered = time.monotonic()
         try:
-            found = self._discover()
+            self._found += self._discover()
+            if self._found:
+                self._take_up(self._found)
         except Unavailable as error:
-            log.warning("log groups are not looked for now: %s", error.message)
+            log.warning("%s are not looked for now: %s", self._discovery, error.message)
+            self._health.failed(self._discovery, _kind_of(error), error.message)
             return
-        if found:
-            self._take_up(found)
-            self._pulls += found
+        self._health.succeeded(self._discovery)
+        self._pulls += self._found
+        self._found = []
         if not self._is_routed:
             self._is_routed = True
             self._routes.complete()
@@ -221,3 +233,7 @@ class Forwarder:
             self._outbox.settle()
         except DeliveryFailed as error:
             log.warning("stopped without a last checkpoint: %s", error.message)
+
+
+def _kind_of(error: Unavailable) -> str:
+    return error.kind if isinstance(error, CloudWatchFailure) else "away"

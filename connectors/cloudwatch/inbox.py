@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
 
 from clearsight.errors import NotFound, Unavailable
+from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event
 
 CAPACITY = 100
@@ -22,11 +24,13 @@ class UnknownGroup(NotFound):
 
 
 class PushBatch:
-    """Lines of one log group. Whoever pushed them waits for `done`, or cancels it."""
+    """Lines of one log group. Whoever pushed them waits for `done`, or cancels it. CloudWatch does not tell the region:
+    `region` is where they came through."""
 
-    def __init__(self, account: str, group: str, events: Sequence[Event]) -> None:
+    def __init__(self, account: str, group: str, events: Sequence[Event], region: str | None = None) -> None:
         self.account = account
         self.group = group
+        self.region = region
         self.events = events
         self.done: Future[None] = Future()
 
@@ -75,14 +79,16 @@ class Inbox:
 
 
 class Routes:
-    """Which loop delivers the lines of a log group; known once all `loops` have taken up their groups."""
+    """Which loop delivers the lines of a log group; known once all `loops` have taken up their groups. `spread` are the
+    accounts that are read in several regions: a group of one name can be several there."""
 
-    def __init__(self, loops: int) -> None:
+    def __init__(self, loops: int, spread: Collection[str] = ()) -> None:
         self._left = loops
-        self._inboxes: dict[tuple[str, str], Inbox] = {}
+        self._spread = spread
+        self._inboxes: defaultdict[tuple[str, str], dict[str, Inbox]] = defaultdict(dict)
 
-    def add(self, account: str, group: str, inbox: Inbox) -> None:
-        self._inboxes[account, group] = inbox
+    def add(self, origin: Origin, inbox: Inbox) -> None:
+        self._inboxes[origin.account, origin.group][origin.region] = inbox
 
     def complete(self) -> None:
         """Another loop has taken up its groups."""
@@ -90,11 +96,16 @@ class Routes:
 
     def put(self, batch: PushBatch) -> None:
         """Raises Refused and UnknownGroup."""
-        inbox = self._inboxes.get((batch.account, batch.group))
-        if inbox is not None:
-            inbox.put(batch)
-        elif self._left > 0:
+        found = self._inboxes.get((batch.account, batch.group), {})
+        if self._left > 0 and (not found or batch.account in self._spread):
             raise Refused("the forwarder starts, or stands by for another one", "send it again later")
+        if len(found) == 1 or batch.region in found:
+            (found.get(batch.region or "") or next(iter(found.values()))).put(batch)
+        elif found:
+            raise UnknownGroup(
+                f"{batch.group} of account {batch.account} is read in several regions, and none of them pushed this",
+                "push from the region of the log group; the cold tier finds these lines",
+            )
         else:
             raise UnknownGroup(
                 f"{batch.group} of account {batch.account} is none of the log groups that are read",

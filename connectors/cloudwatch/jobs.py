@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from connectors.cloudwatch.pages import UNREADABLE
 from connectors.cloudwatch.topic_reader import TopicReader
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,6 @@ def read_job(reader: TopicReader, topic: str, name: str) -> Job | None:
             continue
         try:
             found = _decode(record.value)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             log.warning("a state of the job %s at offset %d cannot be decoded", name, record.offset)
     return found

@@ -68,7 +68,7 @@ def encode(line: LogLine, raw: str, redactor: Redactor = DEFAULT) -> Redacted:
     after redaction, and says so in `attributes` (`truncated`, `original_bytes`)."""
     try:
         made = redactor.record(line)
-    except (RecursionError, TypeError, ValueError, msgspec.MsgspecError):
+    except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         made = redactor.record(as_text(line, raw))
     return made if len(made.value) <= MAX_VALUE_BYTES else Redacted(_cut(_decode(made.value), raw), made.redactions)
 
@@ -93,7 +93,7 @@ def _cut(line: LogLine, raw: str) -> bytes:
             attributes=attributes,
         )
         value = _encode(cut)
-        if len(value) <= MAX_VALUE_BYTES:
+        if len(value) <= MAX_VALUE_BYTES or not kept_bytes:
             return value
         kept_bytes //= 2
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -34,7 +36,8 @@ class _Told(msgspec.Struct, gc=False, rename="camel"):
 class Page(msgspec.Struct, gc=False):
     """The body of FilterLogEvents' answer."""
 
-    events: list[_Told] = []
+    events: list[_Told]
+    """Always there, be it empty: what has none is no page, whatever else it is."""
     next_token: str | None = msgspec.field(default=None, name="nextToken")
 
     def lines(self) -> list[Event]:
@@ -42,11 +45,22 @@ class Page(msgspec.Struct, gc=False):
 
 
 PAGE = "page"
-"""In an answer: the whole of it as a Page, where the client has decoded it so. boto3's own parsing of a line costs ten
-times as much as that, and more than anything else that is done with the line."""
+"""In an answer: the whole of it as a Page, None where it is none, where the client has decoded it so. boto3's own
+parsing of a line costs ten times as much as that, and more than anything else that is done with the line."""
 
-decode_page = msgspec.json.Decoder(Page).decode
-"""Raises msgspec.DecodeError."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON that was expected."""
+
+_decode_page = msgspec.json.Decoder(Page).decode
+
+
+def page_of(body: bytes) -> Page | None:
+    """None where it is none. Halves of surrogates are kept, bytes that are no UTF-8 are replaced."""
+    with suppress(*UNREADABLE):
+        return _decode_page(body)
+    with suppress(ValueError, RecursionError, msgspec.ValidationError):
+        return msgspec.convert(json.loads(body.decode("utf-8", "replace")), Page)
+    return None
 
 
 class LogsApi(Protocol):
@@ -63,7 +77,7 @@ def naming(group: str) -> dict[str, str]:
 def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[list[Event]]:
     """The pages that hold events, until CloudWatch sends no token; an empty page means nothing.
 
-    Raises CloudWatchFailure, and Unavailable where the same token comes back again and again.
+    Raises CloudWatchFailure, and Unavailable where the same token comes back again and again, or the answer is no page.
     """
     parameters: dict[str, Any] = {
         **naming(group),
@@ -87,4 +101,7 @@ def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[
 
 
 def _page(answer: dict[str, Any]) -> Page:
-    return answer[PAGE] if PAGE in answer else msgspec.convert(answer, Page)
+    page: Page | None = answer[PAGE] if PAGE in answer else msgspec.convert(answer, Page)
+    if page is None:
+        raise Unavailable("CloudWatch's answer is no page of events", "look for a proxy in between")
+    return page

@@ -16,7 +16,7 @@ from clearsight.topics import TopicNames
 from connectors.cloudwatch.assembly import Assembly
 from connectors.cloudwatch.audit import Comparison, compare, heal
 from connectors.cloudwatch.backfill import Backfill, Past
-from connectors.cloudwatch.client import CloudWatch
+from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.groups import Target
 from connectors.cloudwatch.history import History
 from connectors.cloudwatch.jobs import Job, read_job
@@ -25,6 +25,7 @@ from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.places import places
 from connectors.cloudwatch.published import Published, published
+from connectors.cloudwatch.slices import is_lasting
 from connectors.cloudwatch.start import wait_for_topics
 from connectors.cloudwatch.state import read_states
 
@@ -106,29 +107,33 @@ class PastWork:
         return work.run(lambda step: tell(step.name, step.share_done))
 
     def verify(self, wanted: Wanted, *, healing: bool, tell: Tell) -> list[Comparison]:
-        """Compare what is wanted, group by group; send what is missing where `healing`. Raises as `backfill`."""
+        """Compare what is wanted, group by group; send what is missing where `healing`. A group that may not be read is a
+        comparison with a `problem`; else raises as `backfill`."""
         spans = self._spans(self._targets(wanted), wanted.since, wanted.until)
         there = self._published(spans)
         outbox = self._assembly.outbox()
         found = []
         for span in spans:
             published_lines = there[span.target.origin]
-            comparison = compare(
-                span.target.name,
-                span.target.identifier,
-                span.api,
-                History(span.since, span.until, newest_first=False),
-                published_lines,
-                self._settings.forwarder.page_limit,
-                partial(tell, span.target.name),
-                self._stopping,
-            )
+            comparison = self._compared(span, published_lines, tell)
             if healing and comparison.missing:
                 writer = self._assembly.writer(span.target, outbox, self.now, "backfill")
                 writer.begin(published_lines.seen)
                 heal(comparison, writer)
             found.append(comparison)
         return found
+
+    def _compared(self, span: Span, there: Published, tell: Tell) -> Comparison:
+        history = History(span.since, span.until, newest_first=False)
+        limit, told = self._settings.forwarder.page_limit, partial(tell, span.target.name)
+        try:
+            return compare(
+                span.target.name, span.target.identifier, span.api, history, there, limit, told, self._stopping
+            )
+        except CloudWatchFailure as error:
+            if not is_lasting(error):
+                raise
+            return Comparison(span.target.name, span.since, is_whole=False, problem=error.message)
 
     def _targets(self, wanted: Wanted) -> list[tuple[Target, CloudWatch]]:
         found: list[tuple[Target, CloudWatch]] = []

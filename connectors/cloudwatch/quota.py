@@ -1,7 +1,7 @@
 """How many calls an account and region may make: a token bucket that slows down when CloudWatch throttles. Pure.
 
 Additive increase, multiplicative decrease: each throttled call halves the rate, each answer raises it a little, up to
-the quota. Times are seconds of any clock that only goes forward.
+the quota. Times are seconds of any clock; where it is set back, tokens come from then on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Quota:
     def take(self, now_s: float) -> float:
         """0 when a call may be made, and its token is taken; else how many seconds to wait before asking again."""
         self._tokens = min(max(1.0, self.per_s * BURST_S), self._tokens + max(0.0, now_s - self._filled_s) * self.per_s)
-        self._filled_s = max(self._filled_s, now_s)
+        self._filled_s = now_s
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0

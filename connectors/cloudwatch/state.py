@@ -14,6 +14,7 @@ import msgspec
 
 from clearsight.logline import ForwarderState
 from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.pages import UNREADABLE
 from connectors.cloudwatch.seen import SeenIds
 from connectors.cloudwatch.topic_reader import Offsets, Record, TopicReader
 
@@ -91,7 +92,7 @@ def _newest(
             continue
         try:
             state = _decode_state(record.value)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             unreadable.add(record)
             continue
         known = found.get(state.group)
@@ -152,7 +153,7 @@ def _delivered(
     for record in reader.read(topic, first, end):
         try:
             yield _decode_delivered(record.value or b"")
-        except msgspec.DecodeError:
+        except UNREADABLE:
             unreadable.add(record)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from clearsight.errors import Unavailable
 from clearsight.logline import ForwarderState, LogLine
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
@@ -32,6 +33,7 @@ from connectors.cloudwatch.simulator.service import TARGET_PREFIX, Simulator
 from connectors.cloudwatch.simulator.subscriptions import Deliver, nowhere
 from connectors.cloudwatch.state import read_states
 from connectors.cloudwatch.tiers import limits
+from connectors.cloudwatch.topic_reader import Offsets
 from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.writer import GroupWriter
 
@@ -87,6 +89,17 @@ class Service:
             raise CloudWatchFailure(_KINDS.get(fault.code, "away"), fault.code) from None  # type: ignore[arg-type]
 
 
+class Reader(MemoryTopicReader):
+    """Of a broker that can be away."""
+
+    away = False
+
+    def end_offsets(self, topic: str) -> Offsets:
+        if self.away:
+            raise Unavailable("Kafka does not answer")
+        return super().end_offsets(topic)
+
+
 class Bench:
     """A forwarder that the test drives cycle by cycle; `restart` forgets everything but the broker."""
 
@@ -100,8 +113,10 @@ class Bench:
         deliver: Deliver = nowhere,
         lease: Lease | None = None,
         account: str = ACCOUNT,
+        discover: Callable[[], Sequence[GroupPull]] = tuple,
     ) -> None:
         self.account = account
+        self.discover = discover
         self.clock = Clock()
         there = [name for name in ("/g", *others) if name != "/not/there"]
         self.service = Service(path, self.clock, there, denied, deliver)
@@ -117,6 +132,7 @@ class Bench:
         assert self.leadership.begin()
         self.outbox = MemoryOutbox(self.broker)
         tiers = limits(SETTINGS, 1, 1e6)
+        self.reader = Reader(self.broker)
         self.inbox, self.routes = Inbox(), Routes(1)
         self.health = Health(self.clock, 900_000, lambda: True)
         self.pulls = [self.made(group, Pace(tiers)) for group in self.groups]
@@ -124,7 +140,7 @@ class Bench:
         self.forwarder = Forwarder(
             self.pulls,
             self.outbox,
-            Recovery(MemoryTopicReader(self.broker), TOPICS, SETTINGS, tiers),
+            Recovery(self.reader, TOPICS, SETTINGS, tiers),
             topics=TOPICS,
             settings=SETTINGS,
             clock=self.clock,
@@ -134,6 +150,7 @@ class Bench:
             routes=self.routes,
             health=self.health,
             ready=self.ready,
+            discover=self.discover,
         )
         self.forwarder.recover()
 

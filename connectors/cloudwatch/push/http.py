@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 import logging
 import time
@@ -18,6 +17,7 @@ from starlette.routing import Route
 from clearsight.errors import ClearSightError
 from connectors.cloudwatch.inbox import PushBatch, Refused, Routes
 from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.pages import UNREADABLE
 from connectors.cloudwatch.push.payload import BadPayload, unpack
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -60,17 +60,18 @@ class PushEndpoint:
             return _answer("", 413, f"more than {MAX_BODY_BYTES} bytes")
         try:
             asked = _decode(body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return _answer("", 400, "the body is not what Firehose sends")
         problems: list[ClearSightError] = []
-        await self._deliver(list(self._batches(asked, problems)), problems)
+        region = _region(request.headers.get("x-amz-firehose-source-arn", ""))
+        await self._deliver(list(self._batches(asked, region, problems)), problems)
         for problem in problems[:1]:
             log.warning("pushed lines are refused: %s", problem.message)
             coming_again = any(isinstance(problem, Refused) for problem in problems)
             return _answer(asked.request_id, 503 if coming_again else 400, problem.message)
         return _answer(asked.request_id, 200)
 
-    def _batches(self, asked: _Request, problems: list[ClearSightError]) -> Iterator[PushBatch]:
+    def _batches(self, asked: _Request, region: str | None, problems: list[ClearSightError]) -> Iterator[PushBatch]:
         for record in asked.records:
             try:
                 payload = unpack(_bytes(record.data))
@@ -80,7 +81,7 @@ class PushEndpoint:
                 continue
             self._meter.pushed("control" if payload.is_control else "data")
             if not payload.is_control:
-                yield PushBatch(payload.owner, payload.log_group, payload.events())
+                yield PushBatch(payload.owner, payload.log_group, payload.events(), region)
 
     async def _deliver(self, batches: list[PushBatch], problems: list[ClearSightError]) -> None:
         waiting = []
@@ -114,8 +115,14 @@ async def _body(request: Request) -> bytes | None:
 def _bytes(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own is one, and so is what it raises for characters that are not ASCII
         raise BadPayload("its base64 is broken") from None
+
+
+def _region(source_arn: str) -> str | None:
+    """Of the delivery stream: arn:aws:firehose:<region>:…"""
+    parts = source_arn.split(":")
+    return parts[3] if len(parts) > 3 else None
 
 
 def _answer(request_id: str, status: int, problem: str | None = None) -> Response:

@@ -59,7 +59,9 @@ class KinesisReader:
         *,
         leading: Callable[[], bool],
         stopping: Event,
+        region: str | None = None,
     ) -> None:
+        self._region = region
         self._client = client
         self._stream = stream
         self._routes = routes
@@ -156,7 +158,9 @@ class KinesisReader:
             log.warning("record %s of shard %s: %s", record["SequenceNumber"], shard, error.message)
             return None
         self._meter.pushed("control" if payload.is_control else "data")
-        return None if payload.is_control else PushBatch(payload.owner, payload.log_group, payload.events())
+        if payload.is_control:
+            return None
+        return PushBatch(payload.owner, payload.log_group, payload.events(), self._region)
 
     def _pass_over(self, why: str) -> None:
         if why not in self._unread:

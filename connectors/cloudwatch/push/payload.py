@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from clearsight.errors import ClearSightError
 from connectors.cloudwatch import event_ids
-from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.pages import UNREADABLE, Event
 
 MAX_BYTES = 64 * 1024 * 1024
 """Unpacked. CloudWatch sends far less; this bounds what a small hostile payload can become."""
@@ -25,10 +25,14 @@ class BadPayload(ClearSightError):
     """What came is no payload of a subscription filter. The message says why and holds nothing of its content."""
 
 
+_Name = Annotated[str, msgspec.Meta(max_length=512)]
+"""As long as CloudWatch lets a stream's be."""
+
+
 class _Line(msgspec.Struct):
-    id: str | int
+    id: _Name | int
     """CloudWatch's is text; stand-ins of it send numbers."""
-    timestamp: int
+    timestamp: Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
     message: str
 
 
@@ -36,8 +40,8 @@ class Payload(msgspec.Struct, rename="camel"):
     message_type: Literal["DATA_MESSAGE", "CONTROL_MESSAGE"]
     owner: str
     """The account."""
-    log_group: str
-    log_stream: str
+    log_group: _Name
+    log_stream: _Name
     log_events: list[_Line]
 
     @property
@@ -71,7 +75,7 @@ def unpack(data: bytes) -> Payload:
     if data.lstrip().startswith(b"{"):
         try:
             data = _decode_wrapped(data).awslogs.data.encode()
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise BadPayload(f"it is JSON, but not what Lambda gets ({_told(error)})") from None
     try:
         return _read(base64.b64decode(data, validate=True))
@@ -91,13 +95,15 @@ def _read(packed: bytes) -> Payload:
         raise BadPayload("its gzip ends too early")
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadPayload(f"it is no subscription payload ({_told(error)})") from None
 
 
 def _told(error: Exception) -> str:
     """Of a decoder's words those about the shape; a value is never among them."""
-    return str(error).split(" - ")[0][:120] if isinstance(error, msgspec.DecodeError) else "invalid UTF-8"
+    if isinstance(error, msgspec.DecodeError):
+        return str(error).split(" - ")[0].split("'")[0].strip()[:120]
+    return "it nests too deep" if isinstance(error, RecursionError) else "invalid UTF-8"
 
 
 def _ingestion(event_id: str, timestamp: int) -> int | None:

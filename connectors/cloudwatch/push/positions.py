@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
+from connectors.cloudwatch.pages import UNREADABLE
 from connectors.cloudwatch.push.kinesis import ShardPosition
 from connectors.cloudwatch.topic_reader import TopicReader
+
+log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(ShardPosition).decode
 
@@ -24,7 +29,11 @@ class TopicPositions:
         found = {}
         for record in self._reader.read(self._topic, first, end):
             if record.key and record.value and record.key.decode("utf-8", "replace").startswith(self._prefix):
-                position = _decode(record.value)
+                try:
+                    position = _decode(record.value)
+                except UNREADABLE:
+                    log.warning("a position of %s at offset %d cannot be decoded", self._stream, record.offset)
+                    continue
                 found[position.shard] = position.sequence
         return found
 

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from clearsight.errors import Unavailable
 from connectors.cloudwatch import pages
 from connectors.cloudwatch.client import CloudWatch
 from connectors.cloudwatch.clock import ScaledClock
@@ -71,6 +72,17 @@ def test_every_page_is_read_with_its_token() -> None:
 )
 def test_what_is_odd_is_read_all_the_same(event: dict[str, Any], found: pages.Event) -> None:
     assert read(encoded([event])) == [[found]]
+
+
+def test_bytes_that_are_no_utf8_are_replaced() -> None:
+    [[event]] = read(encoded([EVENT | {"message": "a?b"}]).replace(b"?", b"\xff"))
+    assert event.message == "a\ufffdb"
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in here</html>", b"{}", b"", b'{"events": 5}', b"[1]", b'{"events": ['])
+def test_an_answer_that_is_no_page_is_a_failure_and_not_the_end_of_a_window(body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        read(body)
 
 
 def test_our_page_says_what_boto3s_says() -> None:

@@ -26,6 +26,11 @@ EVENTS = [
 ]
 
 
+@pytest.mark.parametrize("text", ['{"Records": 5}', '{"awslogs": {"data": "é"}}', '{"awslogs": {"data": "AAAA"}}'])
+def test_what_only_looks_like_an_answer_is_a_line(text: str) -> None:
+    assert [event.message for event in events_of(text.encode(), 0)] == [text]
+
+
 def test_each_line_with_what_was_found_how_and_why() -> None:
     done = CliRunner().invoke(build(), ["forward", "explain", "-"], input=LINES)
     assert done.exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 from threading import Event
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from kit.memory_forwarder import NOW, TOPICS, Bench
+from kit.memory_forwarder import NOW, SETTINGS, TOPICS, Bench
 
 from clearsight.errors import ClearSightError
 from connectors.cloudwatch.backoff import LONGEST_S, Backoff
@@ -20,7 +21,10 @@ from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.forwarder import PARKED_S
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.pace import Pace
+from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
+from connectors.cloudwatch.tiers import limits
 
 pytestmark = pytest.mark.unit
 
@@ -93,6 +97,16 @@ def test_each_throttled_call_slows_all_of_the_account_down() -> None:
     assert 4.0 < quota.per_s < 8.0
 
 
+@pytest.mark.parametrize("back_s", [0.0, 600.0])
+def test_a_clock_that_is_set_back_holds_up_no_call(back_s: float) -> None:
+    quota, now_s = Quota(5.0, 1_000.0), 1_000.0
+    while not quota.take(now_s):
+        pass
+    now_s -= back_s
+    quota.take(now_s)
+    assert quota.take(now_s + 0.3) == 0.0
+
+
 # --- a group that is not there, or may not be read: parked; the others go on ------------------------------------------
 
 
@@ -108,6 +122,32 @@ def test_one_group_that_cannot_be_read_holds_up_no_other(tmp_path: Path, kind: s
     well, report = bench.health.report()
     assert well is (kind == "missing")
     assert (bad in report["problems"]) is (kind == "denied")
+
+
+def test_groups_that_may_not_be_looked_for_make_it_unhealthy(tmp_path: Path) -> None:
+    def denied() -> Sequence[GroupPull]:
+        raise CloudWatchFailure("denied", "CloudWatch answered AccessDeniedException")
+
+    bench = Bench(tmp_path / "ledger.jsonl", discover=denied)
+    bench.cycles(1)
+    well, report = bench.health.report()
+    assert not well
+    assert "AccessDeniedException" in str(report["problems"])
+
+
+def test_a_group_that_is_found_while_kafka_is_away_is_taken_up_later(tmp_path: Path) -> None:
+    found: list[GroupPull] = []
+    bench = Bench(tmp_path / "ledger.jsonl", discover=lambda: [found.pop()] if found else [])
+    bench.service.simulator.have_groups(["/new"])
+    bench.service.call("CreateLogStream", logGroupName="/new", logStreamName="s")
+    found.append(bench.made("/new", Pace(limits(SETTINGS, 1, 1e6))))
+    bench.service.put((NOW, "line"), group="/new")
+    bench.reader.away = True
+    bench.cycles(1)
+    bench.reader.away = False
+    bench.forwarder.look_again()
+    bench.cycles(3)
+    assert bench.messages() == ["line"]
 
 
 def test_a_parked_group_is_asked_again_only_after_a_minute() -> None:

@@ -24,6 +24,8 @@ from moto import mock_aws
 from starlette.applications import Starlette
 
 from connectors.cloudwatch import event_ids
+from connectors.cloudwatch.inbox import Inbox, PushBatch, Refused, Routes, UnknownGroup
+from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.memory import MemoryOutbox, MemoryTopicReader
 from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.push.http import PushEndpoint
@@ -91,6 +93,11 @@ def test_times_of_year_one_and_year_9999_are_read(timestamp: int) -> None:
         (gzip.compress(b"[" * 10_000), "no subscription payload"),
         (payload({"id": [], "timestamp": NOW, "message": "secret"}), "no subscription payload"),
         (b'{"awslogs": {"data": 5}}', "not what Lambda gets"),
+        (b'{"awslogs": {"data": "\xff"}}', "not what Lambda gets"),
+        (gzip.compress(b'{"x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"), "no subscription payload"),
+        (payload(kind="secret"), "no subscription payload"),
+        (payload({"id": "1", "timestamp": 10**30, "message": "m"}), "no subscription payload"),
+        (payload({"id": "1" * 1_000_000, "timestamp": NOW, "message": "m"}), "no subscription payload"),
     ],
 )
 def test_what_is_no_payload_says_why(data: bytes, why: str) -> None:
@@ -202,6 +209,7 @@ def test_push_and_pull_of_the_same_line_are_one_event(tmp_path: Path) -> None:
     ("data", "status", "problem"),
     [
         (("not base64!",), 400, "its base64 is broken"),
+        (("é",), 400, "its base64 is broken"),
         ((b"not gzip",), 400, "neither gzip nor base64|base64"),
         ((payload(line(1), group="/other"),), 400, "/other of account .* is none of the log groups"),
     ],
@@ -236,8 +244,40 @@ def test_a_stranger_is_turned_away(bench: Bench) -> None:
 
 
 def test_a_body_that_is_not_firehoses_is_refused(bench: Bench) -> None:
-    for body in (b"", b"[]", b'{"requestId": 5}', b"\xff"):
+    for body in (b"", b"[]", b'{"requestId": 5}', b"\xff", b'{"requestId": "\xff", "records": []}'):
         assert Pushed(bench).send(body).status_code == 400
+
+
+def test_a_group_of_one_name_in_several_regions_takes_what_its_region_pushed() -> None:
+    inboxes = {region: Inbox() for region in ("eu-west-1", "us-east-1")}
+    routes = Routes(2, {ACCOUNT})
+    routes.add(Origin(ACCOUNT, "eu-west-1", "/g"), inboxes["eu-west-1"])
+    with pytest.raises(Refused):
+        routes.put(PushBatch(ACCOUNT, "/g", []))
+    routes.add(Origin(ACCOUNT, "us-east-1", "/g"), inboxes["us-east-1"])
+    routes.complete()
+    routes.complete()
+    routes.put(PushBatch(ACCOUNT, "/g", [], "eu-west-1"))
+    assert inboxes["us-east-1"].take() is None
+    assert inboxes["eu-west-1"].take() is not None
+    for region in (None, "eu-north-1"):
+        with pytest.raises(UnknownGroup, match="several regions"):
+            routes.put(PushBatch(ACCOUNT, "/g", [], region))
+
+
+def test_the_region_of_a_push_is_that_of_its_delivery_stream(bench: Bench) -> None:
+    seen = []
+
+    class Watched(Routes):
+        def put(self, batch: PushBatch) -> None:
+            seen.append(batch.region)
+            raise Refused("seen")
+
+    bench.routes = Watched(1)
+    body = {"requestId": "r-1", "records": [{"data": base64.b64encode(payload(line(1))).decode()}]}
+    with running(bench):
+        Pushed(bench).send(json.dumps(body).encode(), {"X-Amz-Firehose-Source-Arn": FIREHOSE})
+    assert seen == ["eu-west-1"]
 
 
 def test_while_kafka_is_away_the_sender_has_to_come_again(bench: Bench) -> None:

@@ -1,0 +1,101 @@
+"""Work on the past where something goes wrong meanwhile: other groups go on, and nothing half is told as whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+from kit.memory_forwarder import NOW, TOPICS, Bench, Service
+from typer.testing import CliRunner
+
+from clearsight.cli.app import build
+from connectors.cloudwatch.audit import Comparison, compare
+from connectors.cloudwatch.backfill import Backfill, Past
+from connectors.cloudwatch.client import CloudWatchFailure
+from connectors.cloudwatch.history import History
+from connectors.cloudwatch.jobs import Job
+from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.published import MINUTE_MS, Published
+from connectors.cloudwatch.transcript import Transcript
+from connectors.cloudwatch.writer import GroupWriter
+
+pytestmark = pytest.mark.unit
+
+SINCE = NOW - 40 * MINUTE_MS
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path / "ledger.jsonl", others=("/secret", "/last"), denied=("/secret",))
+    for minute in range(40):
+        bench.service.put((SINCE + minute * MINUTE_MS, f"line {minute}"))
+    bench.service.put((SINCE, "another"), group="/last")
+    bench.clock.now += MINUTE_MS
+    return bench
+
+
+def past(bench: Bench, group: str) -> Past:
+    origin = Origin(bench.account, "eu-west-1", group)
+    writer = GroupWriter(
+        origin, Transcript(origin), bench.outbox, topic=TOPICS.logs, clock=bench.clock, meter=Unmetered()
+    )
+    return Past(group, group, bench.service, writer, History(SINCE, NOW, newest_first=True))
+
+
+def compared(service: Service, stopping: Flag, there: Published, stop_after: int = 99) -> Comparison:
+    def told(share: float) -> None:
+        nonlocal stop_after
+        stop_after -= 1
+        if not stop_after:
+            stopping.set()
+
+    return compare("/g", "/g", service, History(SINCE, NOW, newest_first=False), there, 50, told, stopping)
+
+
+def test_a_group_that_may_not_be_read_holds_up_no_other_and_is_named(bench: Bench) -> None:
+    job = Job(job="j", since=SINCE, until=NOW, newest_first=True, positions={})
+    pasts = [past(bench, group) for group in ("/secret", "/g", "/last")]
+    work = Backfill(job, pasts, bench.outbox, jobs_topic=TOPICS.forwarder_jobs, page_limit=50, stopping=Flag())
+    with pytest.raises(CloudWatchFailure, match="/secret: AccessDeniedException"):
+        work.run(lambda step: None)
+    assert len(bench.lines()) == 41
+    assert not work.job.finished
+
+
+def test_a_comparison_goes_on_after_a_failure(bench: Bench) -> None:
+    bench.service.failures = [CloudWatchFailure("throttled", "slow down")]
+    found = compared(bench.service, Flag(), Published())
+    assert (found.at_cloudwatch, len(found.missing), found.is_whole) == (40, 40, True)
+
+
+def test_a_comparison_that_is_stopped_tells_of_what_it_saw_alone(bench: Bench) -> None:
+    there = Published()
+    for minute in range(40):
+        there.add(f"id {minute}", SINCE + minute * MINUTE_MS)
+    found = compared(bench.service, Flag(), there, stop_after=1)
+    assert not found.is_whole
+    assert SINCE < found.until < NOW
+    assert 0 < found.at_cloudwatch == found.on_topic < 40
+    assert found.minutes == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([], "give either --from or"),
+        (["--cloudwatch-days", "4000"], "--cloudwatch-days"),
+        (["--from", "2026-11-22T00:00:00Z", "--cloudwatch-days", "1"], "give either --from or"),
+        (["--from", "2026-11-22T00:00:00Z", "--to", "2026-11-21T00:00:00Z"], "before --to"),
+        (["--from", "0001-01-01T00:00:00Z", "--to", "1970-01-01T00:00:00Z"], "2014"),
+    ],
+)
+@pytest.mark.parametrize("command", ["backfill", "verify"])
+def test_a_time_that_is_none_is_refused_before_kafka_is_asked(
+    monkeypatch: pytest.MonkeyPatch, command: str, words: list[str], problem: str
+) -> None:
+    monkeypatch.setenv("CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    done = CliRunner().invoke(build(), ["forward", command, *words])
+    assert done.exit_code == 2
+    assert problem in " ".join(done.output.replace("\u2502", " ").split())
