@@ -39,13 +39,19 @@ class Of:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Of the rows that no filter but those of the columns `kept` leaves; with a key, of those whose column has what the measure
-    says. What a role hides stays hidden.
-    """
+    """Of the rows whose column has what the measure says, whatever is filtered but the columns `kept`. Roles still hide."""
 
     value: Of
+    key: tuple[str, Named]
     kept: tuple[str, ...] = ()
-    key: tuple[str, Named] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Despite:
+    """Whatever is chosen of these other tables."""
+
+    value: Of
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,6 @@ class Unlike:
     given: Named
 
 
-Leaf = Rows | Of | Beyond
+Leaf = Rows | Of | Beyond | Despite
 """What is computed from rows; all others are computed from these."""
 Expression = Leaf | Share | Minus | Chosen | Unlike

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Double, and_, case, cast, distinct, func
 
-from powerbi.measuring import Beyond, Chosen, Expression, Leaf, Minus, Named, Of, Rows, Share, Unlike, Where
+from powerbi.measuring import Beyond, Chosen, Despite, Expression, Leaf, Minus, Named, Of, Rows, Share, Unlike, Where
 from powerbi.model import Table
 
 ColumnOf = Callable[[str], ColumnElement[Any]]
@@ -36,7 +36,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 def measured(table: Table, value: Expression, known: Known) -> ColumnElement[Any]:
     match value:
-        case Rows() | Of() | Beyond():
+        case Rows() | Of() | Beyond() | Despite():
             return known.leaf(value)
         case Share(part, whole):
             over = measured(table, table.measure(whole).value, known)
@@ -61,7 +61,7 @@ def _named(table: Table, measure: Named, known: Known) -> ColumnElement[Any]:
 def leaves(table: Table, value: Expression) -> list[Leaf]:
     """What is computed from the table's own rows."""
     match value:
-        case Rows() | Of() | Beyond():
+        case Rows() | Of() | Beyond() | Despite():
             return [value]
         case Share(part, whole):
             names = [part, whole]
@@ -72,6 +72,23 @@ def leaves(table: Table, value: Expression) -> list[Leaf]:
         case Unlike(name, one_name, other_name):
             names = [name, one_name, other_name]
     return list(dict.fromkeys(each for name in names for each in leaves(table, table.measure(name).value)))
+
+
+def others(table: Table, value: Expression) -> list[Named]:
+    """The measures of other tables that it is computed from."""
+    match value:
+        case Rows() | Of() | Beyond() | Despite():
+            return []
+        case Share(part, whole):
+            names, found = [part, whole], []
+        case Minus(one, other):
+            names = [name for own, name in (one, other) if own == table.name]
+            found = [each for each in (one, other) if each[0] != table.name]
+        case Chosen(_, then):
+            return [then]
+        case Unlike(name, one_name, other_name, given):
+            names, found = [name, one_name, other_name], [given]
+    return found + [each for name in names for each in others(table, table.measure(name).value)]
 
 
 def aggregated(value: Rows | Of, column: ColumnOf, only: ColumnElement[bool] | None = None) -> ColumnElement[Any]:
@@ -89,7 +106,7 @@ def aggregated(value: Rows | Of, column: ColumnOf, only: ColumnElement[bool] | N
 def needs(value: Leaf) -> set[str]:
     """The columns that it is computed from."""
     match value:
-        case Beyond(of):
+        case Beyond(of) | Despite(of):
             return needs(of)
         case Of(_, name, where):
             return {name} | ({where.column} if where else set())

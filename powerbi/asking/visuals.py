@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, false, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import psycopg
 
 from powerbi.asking.joined import Joined
-from powerbi.asking.measured import aggregated, leaves, measured, needs
+from powerbi.asking.measured import aggregated, leaves, measured, needs, others
 from powerbi.asking.scope import Query, Scope
 from powerbi.layout import placed
-from powerbi.measuring import Beyond, Leaf, Named, Where
+from powerbi.measuring import Beyond, Chosen, Despite, Leaf, Named, Where
 from powerbi.model import Model, Table
 from powerbi.report import ColumnField, Field, MeasureField, Page, Report, Top, Visual
 
@@ -79,7 +79,7 @@ def _grouped(
     keys: dict[Field, ColumnElement[Any]] = {
         each: rows.column(each.table, each.name) for each in shown if isinstance(each, ColumnField)
     }
-    known = _Known(asked, rows, keys, _leaves(base, shown))
+    known = _Known(asked, rows, keys, shown)
     if any(not isinstance(base.measure(each.name).value, Leaf) for each in shown if isinstance(each, MeasureField)):
         known.sum_up()
     columns = {each: known.value(each) for each in shown}
@@ -115,25 +115,29 @@ class _Known:
     """Sums of rows: computed where they stand if each measure is one, else first, by name."""
 
     def __init__(
-        self, asked: _Asked, rows: _Rows, keys: Mapping[Field, ColumnElement[Any]], leaves: Sequence[Leaf]
+        self, asked: _Asked, rows: _Rows, keys: Mapping[Field, ColumnElement[Any]], shown: Sequence[Field]
     ) -> None:
         self._asked, self._keys = asked, dict(keys)
-        self._leaves = {each: rows.leaf(each) for each in leaves}
+        self._leaves = {each: rows.leaf(each) for each in _leaves(asked.base, shown)}
+        self._others = {each: asked.measure(each) for each in _others(asked, shown)}
         self.source: Subquery = rows.source
         self.is_summed = False
 
     def sum_up(self) -> None:
         names = {each: f"k{number}" for number, each in enumerate(self._keys)}
         leaves = {each: f"l{number}" for number, each in enumerate(self._leaves)}
+        others = {each: f"o{number}" for number, each in enumerate(self._others)}
         statement = select(
             *(self._keys[each].label(name) for each, name in names.items()),
             *(self._leaves[each].label(name) for each, name in leaves.items()),
+            *(self._others[each].label(name) for each, name in others.items()),
         ).select_from(self.source)
         if names:
             statement = statement.group_by(*self._keys.values())
         self.source = statement.subquery("sums")
         self._keys = {each: self.source.c[name] for each, name in names.items()}
         self._leaves = {each: self.source.c[name] for each, name in leaves.items()}
+        self._others = {each: self.source.c[name] for each, name in others.items()}
         self.is_summed = True
 
     def value(self, shown: Field) -> ColumnElement[Any]:
@@ -145,7 +149,7 @@ class _Known:
         return self._leaves[of]
 
     def elsewhere(self, measure: Named) -> ColumnElement[Any]:
-        return self._asked.measure(measure)
+        return self._others[measure]
 
     def is_chosen(self, slicer: Named) -> bool:
         return slicer in self._asked.scope.chosen
@@ -158,12 +162,12 @@ class _Rows:
         shown = tuple(shown)
         self._asked = asked
         leaves = _leaves(asked.base, shown)
-        self._beyond = next((each for each in leaves if isinstance(each, Beyond)), None)
+        self._beyond = next((each for each in leaves if isinstance(each, Beyond | Despite)), None)
         own = [(asked.base.name, name) for each in leaves for name in sorted(needs(each))]
         columns = [(each.table, each.name) for each in shown if isinstance(each, ColumnField)]
         self._places = {place: f"a{number}" for number, place in enumerate(dict.fromkeys([*columns, *own]))}
         parts = []
-        if self._beyond is None or any(not isinstance(each, Beyond) for each in leaves):
+        if self._beyond is None or any(not isinstance(each, Beyond | Despite) for each in leaves):
             parts.append(self._part(self._left, True))
         if self._beyond is not None:
             parts.append(self._part(self._left_beyond, False))
@@ -175,7 +179,7 @@ class _Rows:
 
     def leaf(self, of: Leaf) -> ColumnElement[Any]:
         here: ColumnElement[bool] | None = self.source.c["here"] if self._is_split else None
-        if isinstance(of, Beyond):
+        if isinstance(of, Beyond | Despite):
             return aggregated(of.value, self._own, None if here is None else ~here)
         return aggregated(of, self._own, here)
 
@@ -201,20 +205,27 @@ class _Rows:
     def _left_beyond(self, joined: Joined) -> list[ColumnElement[bool]]:
         asked, beyond = self._asked, self._beyond
         assert beyond is not None
-        name = asked.base.name
-        kept = {place: values for place, values in asked.scope.chosen.items() if place[0] == name}
-        conditions: list[ColumnElement[bool]] = [
-            joined.column(*place).in_(values) for place, values in kept.items() if place[1] in beyond.kept
-        ]
-        if beyond.key is not None:
-            column, measure = beyond.key
-            conditions.append(joined.column(name, column) == asked.measure(measure))
-        return conditions
+        if isinstance(beyond, Despite):
+            chosen = {place: values for place, values in asked.scope.chosen.items() if place[0] not in beyond.tables}
+            return _conditions(joined, replace(asked.scope, chosen=chosen), asked.only)
+        column, measure = beyond.key
+        return [joined.column(asked.base.name, column) == asked.measure(measure)]
 
 
 def _leaves(base: Table, shown: Iterable[Field]) -> list[Leaf]:
     names = [each.name for each in shown if isinstance(each, MeasureField)]
     return list(dict.fromkeys(leaf for name in names for leaf in leaves(base, base.measure(name).value)))
+
+
+def _others(asked: _Asked, shown: Iterable[Field]) -> list[Named]:
+    """Without what stands for a slicer in which nothing is chosen."""
+    values = [asked.base.measure(each.name).value for each in shown if isinstance(each, MeasureField)]
+    unused = {value.then for value in values if isinstance(value, Chosen) and value.slicer not in asked.scope.chosen}
+    return [
+        each
+        for each in dict.fromkeys(name for value in values for name in others(asked.base, value))
+        if each not in unused
+    ]
 
 
 def _conditions(joined: Joined, scope: Scope, only: Only) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerbi.measuring import Beyond, Chosen, Minus, Of, Rows, Share, Unlike, Where
+from powerbi.measuring import Beyond, Chosen, Despite, Minus, Of, Rows, Share, Unlike, Where
 from powerbi.model import Measure
 
 _COUNT, _RATE, _NUMBER, _FINE, _TIME = "#,##0", "0.0%", "#,##0.0", "#,##0.0##", "yyyy-mm-dd hh:nn:ss"
@@ -185,15 +185,13 @@ _KEPT = ("Node", "Input", "Node And Input")
 
 def _beside(name: str, value: Of, format: str, about: str, *, hidden: bool = False) -> Measure:
     """Of the run that another is looked at beside."""
-    return Measure(
-        name=name, value=Beyond(value, key=("Other Key", _BESIDE)), format=format, about=about, hidden=hidden
-    )
+    return Measure(name=name, value=Beyond(value, ("Other Key", _BESIDE)), format=format, about=about, hidden=hidden)
 
 
 OTHER_RUNS = (
     Measure(
         name="Chosen Beside Key",
-        value=Beyond(Of("maximum", "Other Key"), kept=("Other Run Label",)),
+        value=Despite(Of("maximum", "Other Key"), ("Scenario",)),
         format="0",
         about="The run that was chosen to stand beside another.",
         hidden=True,
@@ -221,7 +219,7 @@ OTHER_RUNS = (
 def _input(name: str, value: Of, *, beside: bool = False) -> Measure:
     return Measure(
         name=name,
-        value=Beyond(value, _KEPT, ("Run Key", _BESIDE)) if beside else value,
+        value=Beyond(value, ("Run Key", _BESIDE), _KEPT) if beside else value,
         format="@",
         about="What inputs that differ are found by.",
         hidden=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerbi.measuring import Beyond, Chosen, Expression, Minus, Of, Rows, Share, Unlike, Where
+from powerbi.measuring import Beyond, Chosen, Despite, Expression, Minus, Of, Rows, Share, Unlike, Where
 from powerbi.model import Rank
 
 _FUNCTIONS = {
@@ -23,6 +23,9 @@ def dax(table: str, value: Expression) -> str:
             return found if per == 1 else f"DIVIDE({found}, {per})"
         case Beyond():
             return _beyond(table, value)
+        case Despite(of, tables):
+            free = ", ".join(f"REMOVEFILTERS({quoted(each)})" for each in tables)
+            return f"CALCULATE({dax(table, of)}, {free})"
         case Share(part, whole):
             return f"DIVIDE([{part}], [{whole}])"
         case Minus((_, one), (_, other), per):
@@ -40,8 +43,6 @@ def _beyond(table: str, value: Beyond) -> str:
     columns = ", ".join(reference(table, each) for each in value.kept)
     free = f"ALLEXCEPT({quoted(table)}, {columns})" if columns else f"REMOVEFILTERS({quoted(table)})"
     found = dax(table, value.value)
-    if value.key is None:
-        return f"CALCULATE({found}, {free})"
     column, (_, measure) = value.key
     return f"VAR wanted = [{measure}] RETURN CALCULATE({found}, {free}, {reference(table, column)} = wanted)"
 

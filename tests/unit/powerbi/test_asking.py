@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from powerbi.asking import Scope, visual_queries, visual_query
 from powerbi.asking.measured import aggregated
 from powerbi.describe import MODEL, REPORT
-from powerbi.measuring import Beyond, Chosen, Expression, Minus, Of, Rows, Share, Unlike, Where
+from powerbi.measuring import Beyond, Chosen, Despite, Expression, Minus, Of, Rows, Share, Unlike, Where
 from powerbi.model import Column, Measure, Rank, Table
 from powerbi.report import Box, ColumnField, MeasureField, Visual
 from powerbi.write.dax import dax, rank
@@ -52,15 +52,17 @@ def sql(value: Rows | Of) -> str:
         (Of("distinct", "Ms"), "DISTINCTCOUNTNOBLANK('Job'[Ms])", "nullif(count(DISTINCT ms), 0)"),
         (Share("Failed", "Jobs"), "DIVIDE([Failed], [Jobs])", None),
         (
-            Beyond(Of("maximum", "Ms"), kept=("Outcome",)),
-            "CALCULATE(MAX('Job'[Ms]), ALLEXCEPT('Job', 'Job'[Outcome]))",
+            Beyond(Of("maximum", "Ms"), ("Ms", ("Other", "Wanted")), ("Outcome",)),
+            "VAR wanted = [Wanted] RETURN"
+            " CALCULATE(MAX('Job'[Ms]), ALLEXCEPT('Job', 'Job'[Outcome]), 'Job'[Ms] = wanted)",
             None,
         ),
         (
-            Beyond(Of("maximum", "Ms"), key=("Ms", ("Other", "Wanted"))),
+            Beyond(Of("maximum", "Ms"), ("Ms", ("Other", "Wanted"))),
             "VAR wanted = [Wanted] RETURN CALCULATE(MAX('Job'[Ms]), REMOVEFILTERS('Job'), 'Job'[Ms] = wanted)",
             None,
         ),
+        (Despite(Of("maximum", "Ms"), ("Plan",)), "CALCULATE(MAX('Job'[Ms]), REMOVEFILTERS('Plan'))", None),
         (
             Chosen(("Other", "Label"), ("Other", "Wanted"), Of("maximum", "Ms")),
             "IF(ISFILTERED('Other'[Label]), [Wanted], MAX('Job'[Ms]))",
@@ -95,6 +97,12 @@ def test_a_share_of_nothing_is_nothing() -> None:
 def test_what_several_measures_need_is_computed_once() -> None:
     """Each time that the beginning of a session is named, the action before is looked up again."""
     assert visual_queries(MODEL, REPORT, Scope())["journey/sessions"].sql.count("FILTER") == 1
+
+
+def test_which_run_stands_beside_is_asked_once_for_a_list() -> None:
+    """Once for its rows, and once for whether there is any; not for each of the measures."""
+    beside = Scope(chosen={("Other Run", "Other Run Label"): ("2026-11-01 10:00:00 failed r1",)})
+    assert visual_queries(MODEL, REPORT, beside)["comparison/differences"].sql.count("label IN") == 2
 
 
 def test_a_rank_in_dax() -> None:
