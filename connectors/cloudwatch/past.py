@@ -33,6 +33,9 @@ Tell = Callable[[str, float], None]
 """What is being done, and the share of it that is done."""
 
 
+NOT_BEGUN = "the forwarder that runs has not begun with it yet"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a person asks for. Times in epoch milliseconds; `until` is exclusive."""
@@ -86,7 +89,7 @@ class PastWork:
         """
         targets = self._targets(wanted)
         job = self._job(wanted, [target.name for target, _ in targets])
-        spans = self._spans(targets, job.since, job.until)
+        spans, left = self._spans(targets, job.since, job.until)
         there = self._published(spans)
         outbox = self._assembly.outbox()
         pasts = []
@@ -104,12 +107,15 @@ class PastWork:
             page_limit=self._settings.forwarder.page_limit,
             stopping=self._stopping,
         )
-        return work.run(lambda step: tell(step.name, step.share_done))
+        job = work.run(lambda step: tell(step.name, step.share_done))
+        if left:
+            raise Unavailable(f"{NOT_BEGUN}: {', '.join(left)}", "all others are done; try again when it has")
+        return job
 
     def verify(self, wanted: Wanted, *, healing: bool, tell: Tell) -> list[Comparison]:
         """Compare what is wanted, group by group; send what is missing where `healing`. A group that may not be read is a
         comparison with a `problem`; else raises as `backfill`."""
-        spans = self._spans(self._targets(wanted), wanted.since, wanted.until)
+        spans, left = self._spans(self._targets(wanted), wanted.since, wanted.until)
         there = self._published(spans)
         outbox = self._assembly.outbox()
         found = []
@@ -121,7 +127,7 @@ class PastWork:
                 writer.begin(published_lines.seen)
                 heal(comparison, writer)
             found.append(comparison)
-        return found
+        return found + [Comparison(name, wanted.since, is_whole=False, problem=NOT_BEGUN) for name in left]
 
     def _compared(self, span: Span, there: Published, tell: Tell) -> Comparison:
         history = History(span.since, span.until, newest_first=False)
@@ -141,6 +147,10 @@ class PastWork:
             api = self._assembly.cloudwatch(place, wanted.rate_share)
             finder = self._assembly.finder(api, place)
             found += [(target, api) for target in (*finder.fixed(), *finder.discover())]
+        if not found:
+            raise ConfigurationError(
+                "there is no log group to read", "name log groups in CLEARSIGHT_CLOUDWATCH__GROUPS"
+            )
         if not wanted.groups:
             return found
         named = {name for target, _ in found for name in (target.name, target.origin.group)}
@@ -158,14 +168,33 @@ class PastWork:
             return kept
         return Job(job=name, since=wanted.since, until=wanted.until, newest_first=wanted.newest_first, positions={})
 
-    def _spans(self, targets: Sequence[tuple[Target, CloudWatch]], since: int, until: int) -> list[Span]:
+    def _spans(
+        self, targets: Sequence[tuple[Target, CloudWatch]], since: int, until: int
+    ) -> tuple[list[Span], list[str]]:
+        """And the groups that have to be left to the forwarder that runs."""
         names = {target.name for target, _ in targets}
         states = read_states(self._reader, self._topics.forwarder_state, names)
+        left = set[str]()
         if names - states.keys() and until > self.now() - int(self._settings.forwarder.start_back_s * 1000):
-            why_not = f"the forwarder that runs has not begun with {min(names - states.keys())} yet"
-            self._hold(self._topics.forwarder_state, "forwarder", why_not)
+            left = self._not_ours(names - states.keys(), names)
         ends = {name: min((*state.settled, state.through)) for name, state in states.items()}
-        return [Span(target, api, since, min(until, ends.get(target.name, until))) for target, api in targets]
+        spans = [
+            Span(target, api, since, min(until, ends.get(target.name, until)))
+            for target, api in targets
+            if target.name not in left
+        ]
+        return spans, sorted(left)
+
+    def _not_ours(self, unbegun: set[str], names: set[str]) -> set[str]:
+        """Of groups that no forwarder has read yet, those that one may begin with meanwhile: none where we can keep it
+        from that. Raises Unavailable where they are all that is wanted."""
+        try:
+            self._hold(self._topics.forwarder_state, "forwarder", f"{NOT_BEGUN}: {min(unbegun)}")
+        except Unavailable:
+            if unbegun == names or self._stopping.is_set():
+                raise
+            return unbegun
+        return set()
 
     def _published(self, spans: Sequence[Span]) -> dict[Origin, Published]:
         """Read after the spans' ends are known: the forwarder writes nothing of before them any more."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from clearsight.errors import ConfigurationError, Unavailable
 from connectors.cloudwatch.pages import Event
@@ -56,6 +56,8 @@ class Insights:
                 self._ask(self._groups[begin : begin + MAX_GROUPS], text, since, until, limit, into)
             except ClientError as error:
                 raise _refused(error) from error
+            except (NoCredentialsError, PartialCredentialsError) as error:
+                raise Unavailable("no AWS credentials were found", _MEND_CREDENTIALS) from error
             except BotoCoreError as error:
                 raise Unavailable(f"CloudWatch does not answer ({type(error).__name__})", _MEND_AWAY) from error
 
@@ -97,6 +99,7 @@ class Insights:
             poll_s = min(_LONGEST_POLL_S, poll_s * 1.5)
 
 
+_MEND_CREDENTIALS = "give this process credentials, as the AWS command line takes them"
 _MEND_AWAY = "check the network and CLEARSIGHT_CLOUDWATCH__ENDPOINT_URL"
 _REFUSALS = {
     "ResourceNotFoundException": "correct CLEARSIGHT_CLOUDWATCH__GROUPS",

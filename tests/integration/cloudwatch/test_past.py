@@ -114,6 +114,32 @@ def test_what_came_too_late_is_named_and_sent(programs: Programs) -> None:
     assert programs.published() == programs.ledger()
 
 
+@pytest.fixture
+def denied(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) -> Iterator[Programs]:
+    """OTHER may not be read."""
+    programs = Programs(
+        tmp_path, bootstrap_servers, topic_names, (GROUP, OTHER), {"CLEARSIGHT_FORWARDER__LEASE_S": "6"}
+    )
+    programs.simulator("--deny", OTHER)
+    logs_client(programs.port).create_log_stream(logGroupName=GROUP, logStreamName="s")
+    yield programs
+    programs.close()
+
+
+def test_a_group_that_may_not_be_read_keeps_no_other_from_being_read(denied: Programs) -> None:
+    put(denied, now_ms() - 3 * HOUR_MS, now_ms() - 2 * HOUR_MS, 50)
+    denied.forwarder(CLEARSIGHT_FORWARDER__START_BACK_S=str(6 * 3600))
+    until(lambda: denied.count() == 50, "the forwarder has read the history")
+    until(lambda: GROUP in denied.states(), "it has said so")
+    span = ("--from", clock(now_ms() - 4 * HOUR_MS), "--to", clock(now_ms() - HOUR_MS), "--json")
+    found = {each["group"]: each for each in denied.run("forward", "verify", *span, exit_code=5)}
+    assert (found[GROUP]["at_cloudwatch"], found[GROUP]["on_topic"], found[GROUP]["problem"]) == (50, 50, None)
+    assert "has not begun" in found[OTHER]["problem"]
+    backfill = denied.start("forward", "backfill", *span)
+    assert backfill.wait(60) == 5
+    assert f"the forwarder that runs has not begun with it yet: {OTHER}" in " ".join(denied.log.split())
+
+
 def test_only_one_works_on_the_past(programs: Programs) -> None:
     put(programs, now_ms() - 2 * DAY_MS, now_ms() - DAY_MS, 5_000)
     first = programs.start("forward", "backfill", "--cloudwatch-days", "3", CLEARSIGHT_FORWARDER__QUOTA_TPS="0.5")

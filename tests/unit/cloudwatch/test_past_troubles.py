@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 from kit.memory_forwarder import NOW, TOPICS, Bench, Service
 from typer.testing import CliRunner
 
 from clearsight.cli.app import build
+from clearsight.errors import Unavailable
 from connectors.cloudwatch.audit import Comparison, compare
 from connectors.cloudwatch.backfill import Backfill, Past
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.history import History
 from connectors.cloudwatch.jobs import Job
 from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.live.insights import Asked, Insights
 from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.published import MINUTE_MS, Published
 from connectors.cloudwatch.transcript import Transcript
@@ -99,3 +103,15 @@ def test_a_time_that_is_none_is_refused_before_kafka_is_asked(
     done = CliRunner().invoke(build(), ["forward", command, *words])
     assert done.exit_code == 2
     assert problem in " ".join(done.output.replace("\u2502", " ").split())
+
+
+def test_a_live_question_without_credentials_names_them() -> None:
+    class Client:
+        def start_query(self, **_: object) -> dict[str, str]:
+            raise NoCredentialsError
+
+    now = datetime.now(UTC)
+    with pytest.raises(Unavailable) as caught:
+        Insights(Client(), ["/g"], 1.0).ask("fields @message", now, now, 10, Asked({}))
+    assert "credentials" in caught.value.message
+    assert "credentials" in (caught.value.mend or "")
