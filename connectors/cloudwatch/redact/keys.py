@@ -10,9 +10,10 @@ _REMEMBERED = 10_000
 
 KINDS: dict[str, str] = {
     **dict.fromkeys(("password", "passwd", "passphrase", "pwd", "secret", "credential", "credentials"), "secret"),
+    **dict.fromkeys(("passwords", "secrets"), "secret"),
     **dict.fromkeys(("connection_string", "authorization", "cookie", "cookies", "cvv", "cvc"), "secret"),
     **dict.fromkeys(("token", "jwt"), "token"),
-    **dict.fromkeys(("api_key", "access_key", "access_key_id", "secret_key", "private_key"), "key"),
+    **dict.fromkeys(("api_key", "api_keys", "access_key", "access_key_id", "secret_key", "private_key"), "key"),
     **dict.fromkeys(("email", "e_mail", "email_address", "mail"), "email"),
     **dict.fromkeys(("card_number", "credit_card", "card_no", "pan"), "card"),
     **dict.fromkeys(("ssn", "social_security_number"), "ssn"),

@@ -27,14 +27,14 @@ class Pattern(NamedTuple):
 _NOT_A_DIGIT = r"(?:^|[^0-9]|\\u[0-9a-fA-F]{4})"
 _QUOTED = r""""(?:[^"\\]|\\.)*"?|\\+"(?:[^"\\]|\\[^"])*(?:\\+")?|'[^']*'?"""
 """A text in quotes, in whatever depth of escaping; one that was cut has no second quote."""
-_VALUE = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|negotiate)\s+)?[^\s"'&;\\]+)"""
+_VALUE = rf"""(?:[bru]{{0,2}}(?:{_QUOTED})|(?:(?:bearer|basic|digest|negotiate)\s+)?[^\s"'&;\\]+)"""
 _AUTHORIZATION = rf"""(?:{_QUOTED}|(?:[\w-]+\s+)?[^\s"'\\]+(?:,\s*\w+=[^\s"'\\]+)*)"""
 _COOKIES = rf"""(?:{_QUOTED}|[^\s;\\]+(?:;\s*[^\s;\\]+)*)"""
 _SECRETS = (
-    "pass(?:word|wd|phrase)|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|connection[_-]?string"
+    "pass(?:words?|wd|phrase)|pwd|secrets?|api[_-]?keys?|access[_-]?key|private[_-]?key|credentials?|connection[_-]?string"
     "|cvv|cvc|ssn"
 )
-_ASSIGNED = r"""["'\\]*\s*[=:]\s*[\[({]*"""
+_ASSIGNED = r"""["'\\]*\s*(?:[=:]|%3[AD])\s*[\[({]*"""
 
 ESCAPES = r"\\\\u00[2-7]"
 """A gate of its own: JSON in a text whose plain characters are written as escapes hides from all other gates."""
@@ -52,6 +52,11 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("secret", r"(?i)authorization[^\w]", rf"(?i)(authorization{_ASSIGNED}){_AUTHORIZATION}"),
     Pattern("secret", r"(?i)cookie[^\w]", rf"(?i)(cookie{_ASSIGNED}){_COOKIES}"),
     Pattern("secret", rf"(?i)(?:{_SECRETS})[^\w]", rf"(?i)((?:{_SECRETS}){_ASSIGNED}){_VALUE}"),
+    Pattern(
+        "secret",
+        rf"(?i)--[\w-]*(?:{_SECRETS}|token)[^\w]",
+        rf"""(?i)(--[\w-]*(?:{_SECRETS}|token)["'\\]*,?\s+["'\\]*)[^\s"'\\]+""",
+    ),
     Pattern("token", r"(?i)token[^\w]", rf"""(?i)(token(?:["'\\]+\s*:|["'\\]*\s*=)\s*[\[({{]*){_VALUE}"""),
     Pattern("token", r"(?i)token\s*:", r"(?i)(token\s*:\s*)[\w.~+/=-]{16,}"),
     Pattern("token", r"(?i)bearer\s", r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}", looks_random),

@@ -51,6 +51,10 @@ def record(message: str, redactor: Redactor = DEFAULT) -> dict[str, Any]:
         ("db_password: 'a b c'", "db_password: [secret]", {"secret": 1}),
         ("Authorization: Bearer abc.def", "Authorization: [secret]", {"secret": 1}),
         ("got bearer abc123def456 there", "got bearer [token] there", {"token": 1}),
+        ("{'password': b'hunter2', 'x': 1}", "{'password': [secret], 'x': 1}", {"secret": 1}),
+        ("mysql --password hunter2 -u x", "mysql --password [secret] -u x", {"secret": 1}),
+        ("['psql', '--db-password', 'hunter2']", "['psql', '--db-password', '[secret]']", {"secret": 1}),
+        ("?client_secret%3Dhunter2&x=1", "?client_secret%3D[secret]&x=1", {"secret": 1}),
         ("Cookie: a=b; session=c", "Cookie: [secret]", {"secret": 1}),
         ("postgres://app:pa55@db.internal/x", "postgres://[login]@db.internal/x", {"login": 1}),
         ("access_token=abc", "access_token=[token]", {"token": 1}),
@@ -184,6 +188,7 @@ def test_a_short_user_id_is_replaced_where_a_user_is_spoken_of() -> None:
     "line",
     [
         'login with password="[hunter]"',
+        '{"passwords": ["a", "hunter"]}',
         '{"password": "hunter", "password": null}',
         '{"level": "INFO", "message": "{\\"password\\": \\"hunter\\", \\"password\\": null}"}',
         '{"level": "ERROR", "errorType": "password=hunter", "errorMessage": "m"}',
