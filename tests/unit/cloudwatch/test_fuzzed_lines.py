@@ -67,6 +67,13 @@ def test_a_line_of_a_megabyte_of_anything_takes_no_more_than_seconds(breaker: st
     assert time.process_time() - began < 8
 
 
+@pytest.mark.timeout(20)
+def test_what_no_cut_makes_small_enough_is_sent_as_it_is() -> None:
+    transcript, event = Transcript(Origin("0", "r", "/g")), Event("1", 10**30, None, "s" * MEGABYTE, "message")
+    (parsed,) = transcript.read([event])
+    assert b'"truncated":true' in transcript.record(event, parsed, 0).value
+
+
 def test_a_megabyte_is_cut_and_says_so() -> None:
     line = landed("é" * (MEGABYTE // 2)).line
     assert line.attributes == {"truncated": True, "original_bytes": MEGABYTE}

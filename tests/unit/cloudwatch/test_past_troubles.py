@@ -115,3 +115,11 @@ def test_a_live_question_without_credentials_names_them() -> None:
         Insights(Client(), ["/g"], 1.0).ask("fields @message", now, now, 10, Asked({}))
     assert "credentials" in caught.value.message
     assert "credentials" in (caught.value.mend or "")
+
+
+def test_while_kafka_is_away_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("CLEARSIGHT_FORWARDER__START_TIMEOUT_S", "1")
+    done = CliRunner().invoke(build(), ["forward", "verify", "--cloudwatch-days", "1", "--json"])
+    assert isinstance(done.exception, Unavailable)
+    assert done.output == ""
