@@ -141,8 +141,8 @@ def test_a_group_that_may_not_be_read_keeps_no_other_from_being_read(denied: Pro
 
 
 def test_only_one_works_on_the_past(programs: Programs) -> None:
-    put(programs, now_ms() - 2 * DAY_MS, now_ms() - DAY_MS, 5_000)
-    first = programs.start("forward", "backfill", "--cloudwatch-days", "3", CLEARSIGHT_FORWARDER__QUOTA_TPS="0.5")
+    put(programs, now_ms() - 23 * HOUR_MS, now_ms() - HOUR_MS, 5_000)
+    first = programs.start("forward", "backfill", "--cloudwatch-days", "300", CLEARSIGHT_FORWARDER__QUOTA_TPS="0.5")
     until(lambda: programs.count() > 0, "the first has begun")
     second = programs.start("forward", "verify", "--cloudwatch-days", "3")
     assert second.wait(60) == 5

@@ -93,7 +93,7 @@ def test_a_change_and_a_log_line_are_joined(running: Services) -> None:
     assert change == ("c", correlation_id, scenario, str(USER))
     line = facts(
         running,
-        "SELECT f.message, f.link, s.scenario_id FROM rpt.fact_cloudwatch_log f"
+        "SELECT f.message, f.link, s.scenario_id FROM rpt.view_log f"
         " JOIN rpt.dim_scenario s USING (scenario_key) WHERE f.correlation_id = %s",
         correlation_id,
     )

@@ -19,11 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.metrics import ApiMetrics
 from api.queries.ledger import Ledger, OpenLetters, Waiting
 from clearsight.settings import Settings, WorkerSettings
+from connectors.cloudwatch.metrics import ForwarderMetrics
 from stream_processors.metrics import PipelineCollector, WorkerMetrics, behind, serve
 
 pytestmark = pytest.mark.unit
 
 BOARD, DOCUMENT = Path("docs/grafana/clearsight.json"), Path("docs/METRICS.md")
+GUIDE = Path("docs/FORWARDER.md")
+FORWARDER = "clearsight_forwarder_"
 NAME = re.compile(r"\bclearsight_[a-z_]+")
 OF_HISTOGRAM, OF_COUNTER = ("_bucket", "_count", "_sum"), ("_total",)
 
@@ -80,10 +83,18 @@ def test_every_query_of_the_board_names_metrics_that_exist(exported: set[str]) -
 
 
 def test_the_document_names_every_metric_and_no_other(exported: set[str]) -> None:
-    told = set(NAME.findall(DOCUMENT.read_text()))
+    told = {name for name in NAME.findall(DOCUMENT.read_text()) if not name.startswith(FORWARDER)}
     assert told == {name for name in exported if not name.endswith(("_bucket", "_sum", "_count"))} | {
         name.removesuffix("_bucket") for name in exported if name.endswith("_bucket")
     }
+
+
+def test_the_forwarder_guide_names_every_metric_of_it_and_the_list_no_other() -> None:
+    exported = set(names(ForwarderMetrics().registry))
+    families = {re.sub("_(bucket|count|sum)$", "", name).removeprefix(FORWARDER) for name in exported}
+    assert families <= set(re.findall(r"`([a-z_]+)`", GUIDE.read_text()))
+    told = {name for name in NAME.findall(DOCUMENT.read_text()) if name.startswith(FORWARDER)}
+    assert told - {FORWARDER} <= exported
 
 
 def test_every_metric_is_on_the_board(exported: set[str]) -> None:
