@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeVar
 
+from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.parse.record import Parsed
 
 Key = TypeVar("Key")
@@ -29,18 +30,23 @@ class Requests:
         self._current: OrderedDict[str, tuple[int, float, str]] = OrderedDict()
         """Since when, until when (epoch milliseconds), and which."""
 
-    def correlate(self, lines: Iterable[tuple[str, int, Parsed]]) -> None:
-        """Complete lines, each (stream, epoch milliseconds, parsed), in order of time. A whole page at once: Lambda's
-        START comes before the first line that names the correlation id."""
-        page = list(lines)
-        for stream, timestamp, parsed in page:
-            if parsed.request_id is None or parsed.starts_request or parsed.ends_request:
-                self._place(stream, timestamp, parsed)
-            if parsed.correlation_id is not None and parsed.request_id is not None:
-                self._learn((stream, parsed.request_id), parsed.correlation_id)
-        for stream, _, parsed in page:
-            if parsed.correlation_id is None:
-                self._inherit(stream, parsed)
+    def correlate(self, events: Sequence[Event], parsed: Sequence[Parsed]) -> None:
+        """Complete what was read from a page of events, in order of time. A whole page at once: Lambda's START comes
+        before the first line that names the correlation id."""
+        without = []
+        before: tuple[str, str | None, str | None] = ("", None, None)
+        for event, line in zip(events, parsed, strict=True):
+            if line.request_id is None or line.starts_request or line.ends_request:
+                self._place(event.stream, event.timestamp, line)
+            if line.correlation_id is None:
+                without.append((event.stream, line))
+            elif line.request_id is not None:
+                told = (event.stream, line.request_id, line.correlation_id)
+                if told != before:  # a request's lines stand together
+                    self._learn(told[:2], line.correlation_id)
+                    before = told
+        for stream, line in without:
+            self._inherit(stream, line)
 
     def _place(self, stream: str, timestamp: int, parsed: Parsed) -> None:
         """Note a START and an END; give a line without request id that of the START before it, up to the END."""

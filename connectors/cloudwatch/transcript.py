@@ -46,7 +46,7 @@ class Transcript:
         it teaches which request has which correlation id."""
         parsed = [self._parsed(event.message) for event in events]
         continued = self._continuations.join(events, parsed)
-        self._requests.correlate((event.stream, event.timestamp, p) for event, p in zip(events, parsed, strict=True))
+        self._requests.correlate(events, parsed)
         inherit(continued)
         return parsed
 

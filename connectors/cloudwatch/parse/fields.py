@@ -57,7 +57,7 @@ class _Plan(NamedTuple):
     """Of all documents with the same fields: an application's logger writes few shapes."""
 
     keys: tuple[tuple[str, str], ...]
-    """Which to take, and for which role; the better ones first."""
+    """Which to take, and for which role; the better ones last, which replace the others."""
     tells_error: bool
 
 
@@ -93,14 +93,14 @@ class FieldNames:
             if found is None:
                 if isinstance(value, dict | list):
                     document[key] = value
-            elif role and role not in ids:
+            elif role:
                 ids[role] = found
         return ids, plan.tells_error
 
     def _plan(self, shape: tuple[str, ...]) -> _Plan:
         roles = {key: self._role_of[key] for key in shape if key in self._role_of}
         taken = [key for key, (role, _) in roles.items() if role != _ERROR]
-        ordered = sorted(taken, key=lambda key: roles[key][1])
+        ordered = sorted(taken, key=lambda key: -roles[key][1])
         return _Plan(tuple((key, roles[key][0]) for key in ordered), len(taken) < len(roles))
 
     def read(self, format_name: str, message: str, document: dict[str, Any]) -> tuple[Parsed, bool]:

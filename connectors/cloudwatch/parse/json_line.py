@@ -103,8 +103,10 @@ def _depth(text: str) -> int:
 
 def _take_level(rest: Document, parsed: Parsed) -> None:
     for key in _LEVEL_KEYS:
-        if key in rest and (level := level_of(rest[key])) is not None:
-            parsed.level, parsed.level_raw = level, str(rest.pop(key))
+        raw = rest.get(key)
+        if raw is not None and (level := level_of(raw)) is not None:
+            parsed.level, parsed.level_raw = level, str(raw)
+            del rest[key]
             return
 
 
@@ -112,7 +114,8 @@ def _take_message(rest: Document, parsed: Parsed, names: FieldNames) -> None:
     for key in _MESSAGE_KEYS:
         value = rest.get(key)
         if isinstance(value, str) and value:
-            parsed.message = rest.pop(key)
+            parsed.message = value
+            del rest[key]
             if value.startswith("{"):
                 _take_inner(document_of(value), parsed, names)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from clearsight.logline import LogError
@@ -48,7 +49,7 @@ def make_error(kind: str | None, message: str | None, stack: str | None = None) 
 
     `kind` loses its module: rules and people name classes.
     """
-    frames: list[str] = []
+    frames: tuple[str, ...] = ()
     if stack:
         frames = _frames(stack)
         if not (kind and message):
@@ -113,12 +114,12 @@ def mentioned(text: str) -> Told:
     return Told(found[1], found[2].strip()) if found else Told(None, None)
 
 
-def _frames(stack: str) -> list[str]:
+def _frames(stack: str) -> tuple[str, ...]:
     """`file:function` of each frame."""
     lines = "\n" + stack
     if 'File "' in stack and (found := _PYTHON_FRAME.findall(lines)):
-        return [f"{file}:{name}" for file, name in found]
-    return [f"{file}:{name}" for name, file in _OTHER_FRAME.findall(lines)]
+        return tuple([f"{file}:{name}" for file, name in found])
+    return tuple([f"{file}:{name}" for name, file in _OTHER_FRAME.findall(lines)])
 
 
 def _last_frame(stack: str) -> int:
@@ -164,7 +165,9 @@ def _before_frame(stack: str) -> str:
     return (stack[: frame.start()] if frame else stack.lstrip().partition("\n")[0]).partition("\nCaused by: ")[0]
 
 
-def _fingerprint(kind: str | None, frames: list[str]) -> str | None:
+@lru_cache(maxsize=1024)
+def _fingerprint(kind: str | None, frames: tuple[str, ...]) -> str | None:
+    """An error storm repeats one stack."""
     if not kind and not frames:
         return None
     return hashlib.sha1("\n".join([kind or "", *frames]).encode(), usedforsecurity=False).hexdigest()

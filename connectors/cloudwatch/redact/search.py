@@ -65,9 +65,10 @@ class Search:
     def _replaced(self, regexp: Any, pattern: Pattern, data: bytes) -> bytes:
         pieces: list[bytes] = []
         place = 0
+        keeps = pattern.keeps and regexp.groups
         for found in regexp.finditer(data):
             begin, end = found.span()
-            kept: tuple[bytes, ...] = found.groups() if pattern.keeps else ()
+            kept: tuple[bytes, ...] = found.groups() if keeps else ()
             begin += len(kept[0]) if kept else 0
             end -= len(kept[1]) if len(kept) > 1 else 0
             secret = data[begin:end].decode()
