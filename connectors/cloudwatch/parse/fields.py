@@ -74,6 +74,8 @@ class FieldNames:
         """Field name → role and rank; the smallest rank wins."""
         self._role_of |= {**dict.fromkeys(_TIMES, (_IGNORED, 0)), **dict.fromkeys(ERROR_FIELDS, (_ERROR, 0))}
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self.own = bool(added)
+        """Whether an application has names of its own."""
         self._added = {name: role for role, names in added.items() for name in names}
         alternatives = "|".join(re.escape(name) for name in self._added)
         self._mention = re.compile(rf"""(?<!\w)({alternatives})["']?\s*[=:]\s*["']?([\w.:/-]+)""") if added else None

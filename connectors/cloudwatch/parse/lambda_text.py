@@ -74,7 +74,10 @@ def read_python_bare(text: str) -> Parsed | None:
     found = _PYTHON_BARE.match(text)
     if not found:
         return None
-    return _application(found[2].replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " "), found[1], None)
+    message = found[2]
+    if "\r" in message:
+        message = message.replace("\r\n", "\n").replace("\r", "\n")
+    return _application(message.replace("\xa0", " "), found[1], None)
 
 
 def read_node(text: str) -> Parsed | None:

@@ -43,7 +43,8 @@ def parse(raw: str, names: FieldNames = KNOWN_NAMES) -> Parsed:
     the errors that the line's own followed from."""
     text, replaced = clean_text(raw)
     parsed, escaped = _parse(text.rstrip("\r\n"), names, MAX_WRAPPERS)
-    names.take_mentions(parsed)
+    if names.own:
+        names.take_mentions(parsed)
     if replaced or escaped:
         parsed.attributes = {**parsed.attributes, "replaced_characters": replaced + escaped}
     if parsed.error is not None and parsed.error.stack and (causes := causes_of(parsed.error.stack)):
