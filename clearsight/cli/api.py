@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from typing import TYPE_CHECKING
 
 import typer
 
 from clearsight.errors import ConfigurationError
+from clearsight.listening import bound
 
 if TYPE_CHECKING:
     from clearsight.settings import ApiSettings
@@ -77,13 +77,10 @@ def _is_loopback(host: str) -> bool:
 
 def require_free_port(api: ApiSettings) -> None:
     """Raises ConfigurationError where the address cannot be listened on."""
-    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((api.host, api.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot listen on {api.host}:{api.port}: {error.strerror}",
-                "stop what uses it, or set CLEARSIGHT_API__PORT to another port",
-            ) from None
+    try:
+        bound(api.host, api.port).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {api.host}:{api.port}: {error.strerror}",
+            "stop what uses it, or set CLEARSIGHT_API__PORT to another port",
+        ) from None

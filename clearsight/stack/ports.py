@@ -7,15 +7,14 @@ its part is down.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import socket
 from collections.abc import Callable, Mapping
 
 import msgspec
 import psutil
 
 from clearsight.errors import ConfigurationError, StackError
+from clearsight.listening import bound
 
 PORTS_VARIABLE = "CLEARSIGHT_STACK_PORTS"
 API_PORT_VARIABLE = "CLEARSIGHT_API__PORT"
@@ -95,13 +94,10 @@ def _new(taken: set[int], is_free: Callable[[int], bool], candidate: Callable[[]
 
 def free_on_loopback(port: int) -> bool:
     """Whether a server could listen there now."""
-    with socket.socket() as probe:
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        bound("127.0.0.1", port).close()
+    except OSError:
+        return False
     return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from clearsight.listening import bound
 from connectors.cloudwatch.health import Health
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,9 @@ class HttpServer:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.port: int | None = None
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
+            listener = bound(host, port)
         except OSError as error:
-            listener.close()
             log.warning("port %d cannot be used (%s): no /health, no /metrics, no /push", port, error.strerror)
             return
         self.port = listener.getsockname()[1]

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from clearsight.errors import StackError
+from clearsight.listening import bound
 from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.simulator.delivery import Courier
 from connectors.cloudwatch.simulator.faults import ServiceFault
@@ -144,14 +145,10 @@ def serve(site: Site) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        return bound(host, port)
     except OSError as error:
-        listener.close()
         raise StackError(f"port {port} cannot be used: {error.strerror}", "choose another --port") from None
-    return listener
 
 
 def _stopped(_signal: int, _frame: FrameType | None) -> None:

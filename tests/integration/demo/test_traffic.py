@@ -89,11 +89,20 @@ def test_runs_of_everyday_scenarios_succeed(application: ForecastApplication, ad
     before = position(admin)
     traffic = Traffic.seeded(application, Seeds(4), workers=2)
     traffic.start(Pace(400, time.monotonic()))
-    time.sleep(2)
+    give_up = time.monotonic() + 30
+    while sum(finished_runs(admin, before).values()) < 5:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
     traffic.stop()
-    finished = admin.execute(
-        "SELECT after ->> 'status', count(*) FROM truth.change"
-        " WHERE seq > %s AND table_name = 'forecast.runs' AND op = 'u' GROUP BY 1",
-        (before,),
-    ).fetchall()
-    assert [status for status, _ in finished] == ["succeeded"]
+    assert finished_runs(admin, before).keys() == {"succeeded"}
+
+
+def finished_runs(admin: psycopg.Connection, after: int) -> dict[str, int]:
+    """How many, by status."""
+    return dict(
+        admin.execute(
+            "SELECT after ->> 'status', count(*) FROM truth.change"
+            " WHERE seq > %s AND table_name = 'forecast.runs' AND op = 'u' GROUP BY 1",
+            (after,),
+        ).fetchall()
+    )
