@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -14,7 +14,9 @@ from connectors.cloudwatch.pages import LogsApi
 from connectors.cloudwatch.published import MINUTE_MS, Published
 from connectors.cloudwatch.slices import read_slices
 from connectors.cloudwatch.window import Window
-from connectors.cloudwatch.writer import GroupWriter
+
+Heal = Callable[[Sequence[Line]], None]
+"""Sends what is missing of a slice's lines, in order of time: the others tell which request has which correlation id."""
 
 
 @dataclass
@@ -45,19 +47,22 @@ def compare(
     page_limit: int,
     told: Callable[[float], None],
     stopping: Event,
+    heal: Heal | None = None,
 ) -> Comparison:
     """Read the group's lines of that time. What retention has taken from CloudWatch meanwhile is on the topic alone, and
-    no fault. Oldest first. Raises CloudWatchFailure and Unavailable."""
+    no fault. Oldest first. Raises CloudWatchFailure, Unavailable, and what `heal` raises."""
     found = Comparison(group, history.until, doubled=there.doubled)
     held: Counter[int] = Counter()
 
     def read(window: Window) -> tuple[int, list[Line]]:
         lines = {line.id: line for page in pages.read(api, identifier, window, page_limit) for line in page}
-        return len(lines), list(lines.values())
+        return len(lines), sorted(lines.values(), key=lambda line: line.timestamp)
 
     for lines in read_slices(history, read, stopping):
         held.update(line.timestamp // MINUTE_MS * MINUTE_MS for line in lines)
         found.missing += [line for line in lines if not there.seen.has(line.id, line.timestamp)]
+        if heal is not None:
+            heal(lines)
         told(history.share_done)
     on_topic = there.minutes
     if history.next() is not None:
@@ -65,6 +70,7 @@ def compare(
         on_topic = Counter({minute: count for minute, count in on_topic.items() if minute < found.until})
         held = Counter({minute: count for minute, count in held.items() if minute < found.until})
         found.missing = [line for line in found.missing if line.timestamp < found.until]
+    found.healed = len(found.missing) if heal is not None else 0
     found.at_cloudwatch, found.on_topic = held.total(), on_topic.total()
     found.minutes = {
         minute: (held[minute], on_topic[minute])
@@ -72,10 +78,3 @@ def compare(
         if held[minute] != on_topic[minute]
     }
     return found
-
-
-def heal(found: Comparison, writer: GroupWriter, at_once: int = 10_000) -> None:
-    """Send what is missing. Raises DeliveryFailed."""
-    for first in range(0, len(found.missing), at_once):
-        found.healed += len(writer.write(found.missing[first : first + at_once]))
-        writer.settle()

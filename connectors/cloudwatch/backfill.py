@@ -89,7 +89,7 @@ class Backfill:
         try:
             for page in pages.read(past.api, past.identifier, window, self._page_limit):
                 read += len(page)
-                delivered += len(past.writer.write(page))
+                delivered += len(past.writer.write(page, teach=True))
         finally:
             past.writer.settle()
         return read, (read, delivered)

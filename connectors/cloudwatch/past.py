@@ -14,7 +14,7 @@ from clearsight.errors import ConfigurationError, Unavailable
 from clearsight.settings import Settings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.assembly import Assembly
-from connectors.cloudwatch.audit import Comparison, compare, heal
+from connectors.cloudwatch.audit import Comparison, Heal, compare
 from connectors.cloudwatch.backfill import Backfill, Past
 from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.groups import Target
@@ -23,15 +23,20 @@ from connectors.cloudwatch.jobs import Job, read_job
 from connectors.cloudwatch.lease import Granted, KafkaLease
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.pages import Event as Line
 from connectors.cloudwatch.places import places
 from connectors.cloudwatch.published import Published, published
 from connectors.cloudwatch.slices import is_lasting
 from connectors.cloudwatch.start import wait_for_topics
 from connectors.cloudwatch.state import read_states
+from connectors.cloudwatch.writer import GroupWriter
 
 Tell = Callable[[str, float], None]
 """What is being done, and the share of it that is done."""
 
+
+_AT_ONCE = 10_000
+"""Lines that are sent before Kafka is waited for."""
 
 NOT_BEGUN = "the forwarder that runs has not begun with it yet"
 
@@ -121,20 +126,19 @@ class PastWork:
         found = []
         for span in spans:
             published_lines = there[span.target.origin]
-            comparison = self._compared(span, published_lines, tell)
-            if healing and comparison.missing:
-                writer = self._assembly.writer(span.target, outbox, self.now, "backfill")
-                writer.begin(published_lines.seen)
-                heal(comparison, writer)
-            found.append(comparison)
+            writer = self._assembly.writer(span.target, outbox, self.now, "backfill")
+            writer.begin(published_lines.seen)
+            found.append(
+                self._compared(span, published_lines, tell, partial(send_missing, writer) if healing else None)
+            )
         return found + [Comparison(name, wanted.since, is_whole=False, problem=NOT_BEGUN) for name in left]
 
-    def _compared(self, span: Span, there: Published, tell: Tell) -> Comparison:
+    def _compared(self, span: Span, there: Published, tell: Tell, heal: Heal | None) -> Comparison:
         history = History(span.since, span.until, newest_first=False)
         limit, told = self._settings.forwarder.page_limit, partial(tell, span.target.name)
         try:
             return compare(
-                span.target.name, span.target.identifier, span.api, history, there, limit, told, self._stopping
+                span.target.name, span.target.identifier, span.api, history, there, limit, told, self._stopping, heal
             )
         except CloudWatchFailure as error:
             if not is_lasting(error):
@@ -211,6 +215,13 @@ class PastWork:
         while not lease.term:
             if self._stopping.wait(0.1) or time.monotonic() > give_up:
                 raise Unavailable(why_not, "try again when it has ended")
+
+
+def send_missing(writer: GroupWriter, lines: Sequence[Line]) -> None:
+    """The lines of a slice, in order of time, to the topic. Raises DeliveryFailed."""
+    for first in range(0, len(lines), _AT_ONCE):
+        writer.write(lines[first : first + _AT_ONCE], teach=True)
+        writer.settle()
 
 
 def _job_name(wanted: Wanted, groups: Sequence[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
@@ -16,7 +18,7 @@ from typer.testing import CliRunner
 
 from clearsight.cli.app import build
 from clearsight.errors import Unavailable
-from connectors.cloudwatch.audit import Comparison, compare
+from connectors.cloudwatch.audit import Comparison, Heal, compare
 from connectors.cloudwatch.backfill import Backfill, Past
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.history import History
@@ -24,6 +26,7 @@ from connectors.cloudwatch.jobs import Job
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.live.insights import Asked, Insights
 from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.past import send_missing
 from connectors.cloudwatch.published import MINUTE_MS, Published
 from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.writer import GroupWriter
@@ -51,14 +54,22 @@ def past(bench: Bench, group: str) -> Past:
     return Past(group, group, bench.service, writer, History(SINCE, NOW, newest_first=True))
 
 
-def compared(service: Service, stopping: Flag, there: Published, stop_after: int = 99) -> Comparison:
+def put(bench: Bench, *lines: tuple[int, str]) -> None:
+    """And wait until they can be read."""
+    bench.service.put(*lines)
+    bench.clock.now += MINUTE_MS
+
+
+def compared(
+    service: Service, stopping: Flag, there: Published, stop_after: int = 99, heal: Heal | None = None
+) -> Comparison:
     def told(share: float) -> None:
         nonlocal stop_after
         stop_after -= 1
         if not stop_after:
             stopping.set()
 
-    return compare("/g", "/g", service, History(SINCE, NOW, newest_first=False), there, 50, told, stopping)
+    return compare("/g", "/g", service, History(SINCE, NOW, newest_first=False), there, 50, told, stopping, heal)
 
 
 def test_a_group_that_may_not_be_read_holds_up_no_other_and_is_named(bench: Bench) -> None:
@@ -86,6 +97,45 @@ def test_a_comparison_that_is_stopped_tells_of_what_it_saw_alone(bench: Bench) -
     assert SINCE < found.until < NOW
     assert 0 < found.at_cloudwatch == found.on_topic < 40
     assert found.minutes == {}
+
+
+REQUEST = "7b1c5c1e-0000-4000-8000-000000000001"
+
+
+def test_what_is_healed_has_the_correlation_id_that_lines_on_the_topic_tell(bench: Bench) -> None:
+    told = {"message": "begins", "function_request_id": REQUEST, "correlation_id": "corr-4711"}
+    put(bench, (SINCE + 1, json.dumps(told)), (SINCE + 2, f"[INFO]\t2026-11-23T00:00:00.000Z\t{REQUEST}\tlate"))
+    everything = compared(bench.service, Flag(), Published())
+    there = Published()
+    for line in everything.missing:
+        if "late" not in line.message:
+            there.add(line.id, line.timestamp)
+    writer = past(bench, "/g").writer
+    writer.begin(there.seen)
+    found = compared(bench.service, Flag(), there, heal=partial(send_missing, writer))
+    assert ([line.message[-4:] for line in found.missing], found.healed) == (["late"], 1)
+    [sent] = bench.lines()
+    assert (sent.correlation_id, sent.correlation_source) == ("corr-4711", "inherited")
+
+
+def test_a_slice_that_is_read_again_teaches_its_correlation_ids_again(bench: Bench) -> None:
+    told = {"message": "begins", "function_request_id": REQUEST, "correlation_id": "corr-4711"}
+    put(bench, (SINCE + 1, json.dumps(told)))
+    job = Job(job="j", since=SINCE, until=NOW, newest_first=True, positions={})
+    Backfill(
+        job, [past(bench, "/g")], bench.outbox, jobs_topic=TOPICS.forwarder_jobs, page_limit=50, stopping=Flag()
+    ).run(lambda step: None)
+    put(bench, (SINCE + 2, f"[INFO]\t2026-11-23T00:00:00.000Z\t{REQUEST}\tlate"))
+    again = past(bench, "/g")
+    known = Published()
+    for line in bench.lines():
+        known.add(line.event_id, line.event_time)
+    again.writer.begin(known.seen)
+    Backfill(job, [again], bench.outbox, jobs_topic=TOPICS.forwarder_jobs, page_limit=50, stopping=Flag()).run(
+        lambda step: None
+    )
+    [late] = [line for line in bench.lines() if line.message == "late"]
+    assert late.correlation_id == "corr-4711"
 
 
 @pytest.mark.parametrize(
