@@ -17,6 +17,7 @@ from clearsight.anomaly import same, shown
 from clearsight.case import Case, CommittedTransaction, Slot, ValueChange
 from clearsight.contention import LockConflict, lock_conflict
 from clearsight.evidence import LATEST, Evidence, evidence_of
+from clearsight.readable import clock
 
 CauseKind = Literal["input_change", "out_of_band", "contention"]
 Verdict = Literal["explained", "undecided", "not_failed"]
@@ -196,7 +197,7 @@ def _other_parties(case: Case, conflict: LockConflict | None) -> list[_Suspect]:
 def _party(party: CommittedTransaction, weight: float, reason: str, case: Case, conflict: LockConflict) -> _Suspect:
     evidence = [
         Evidence(weight, f"the run failed by a {conflict.kind}: {reason}"),
-        Evidence(0.0, f"transaction {party.tx_id} committed at {_clock(party.committed_at)}, so it won the conflict"),
+        Evidence(0.0, f"transaction {party.tx_id} committed at {clock(party.committed_at)}, so it won the conflict"),
     ]
     if party.changes:
         evidence.append(Evidence(0.0, "it changed " + "; ".join(party.changes[:3])))
@@ -285,7 +286,7 @@ def _summary(top: Candidate, case: Case) -> str:
         return f"{failed} because it lost a lock conflict to {top.title}{error}"
     assert top.change is not None
     who = "out of band, without context," if top.kind == "out_of_band" else f"by {top.change.user or 'an unknown user'}"
-    return f"{top.title}, changed {who} at {_clock(top.change.occurred_at)}; then {failed}{error}"
+    return f"{top.title}, changed {who} at {clock(top.change.occurred_at)}; then {failed}{error}"
 
 
 def _undecided(case: Case, candidates: list[Candidate], conflict: LockConflict | None) -> str:
@@ -301,7 +302,3 @@ def _undecided(case: Case, candidates: list[Candidate], conflict: LockConflict |
 
 def _not_failed(case: Case) -> str:
     return f"run {case.run.run_id} has not failed: {case.run.outcome or 'nothing is known of its outcome yet'}"
-
-
-def _clock(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

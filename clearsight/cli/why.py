@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from clearsight.readable import clock
 
 if TYPE_CHECKING:
     from api.queries.why import Why
@@ -61,7 +62,7 @@ def _print(answer: Why) -> None:
         since = "since the last good run started" if answer.last_good_run_id else "in the day before"
         typer.secho(f"\nschema changed {since}", bold=True)
         for step in answer.schema_changes:
-            typer.echo(f"  - {step.table}: {step.text}, first seen at {_clock(step.seen_at)}")
+            typer.echo(f"  - {step.table}: {step.text}, first seen at {clock(step.seen_at)}")
     _print_coverage(answer.coverage)
     typer.echo(f"\n{answer.page}")
 
@@ -78,10 +79,10 @@ def _print_candidate(candidate: Candidate) -> None:
             if out_of_band
             else f"correlation {change.correlation_id or 'not known yet'}"
         )
-        typer.echo(f"  changed{_by(change.user)} at {_clock(change.occurred_at)}, {context}")
+        typer.echo(f"  changed{_by(change.user)} at {clock(change.occurred_at)}, {context}")
     elif candidate.transaction is not None:
         party = candidate.transaction
-        typer.echo(f"  committed at {_clock(party.committed_at)}, correlation {party.correlation_id or 'none'}")
+        typer.echo(f"  committed at {clock(party.committed_at)}, correlation {party.correlation_id or 'none'}")
     for sentence in candidate.evidence:
         typer.echo(f"  + {sentence}")
     for sentence in candidate.against:
@@ -89,18 +90,14 @@ def _print_candidate(candidate: Candidate) -> None:
 
 
 def _print_coverage(coverage: Coverage) -> None:
-    through = _clock(coverage.changes.through) if coverage.changes.through else "not known"
+    through = clock(coverage.changes.through) if coverage.changes.through else "not known"
     logs = min((group.through for group in coverage.logs if group.through), default=None)
     state = "complete" if coverage.complete else "not complete"
     typer.echo(
-        f"\n{state}: changes through {through}, logs through {_clock(logs) if logs else 'not known'}, "
+        f"\n{state}: changes through {through}, logs through {clock(logs) if logs else 'not known'}, "
         f"{coverage.pending} pending, {len(coverage.gaps)} gaps, {coverage.dead_letters} dead letters"
     )
 
 
 def _by(user: str | None) -> str:
     return f" by {user}" if user else ""
-
-
-def _clock(instant: datetime) -> str:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

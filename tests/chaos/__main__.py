@@ -17,6 +17,7 @@ from chaos.ordeal import Hit, Outcome, Plan, undergo
 from rich.table import Table
 
 from clearsight.errors import ClearSightError, LandingError
+from clearsight.readable import clock
 
 
 def main() -> None:
@@ -44,6 +45,9 @@ def _show(outcome: Outcome, plan: Plan) -> None:
         "seed": plan.seed,
         "rate_per_s": plan.rate_per_s,
         "seconds": round(outcome.seconds, 1),
+        "volleys": [
+            {"faults": one.faults, "began": clock(one.began), "ended": clock(one.ended)} for one in outcome.volleys
+        ],
         "recovery_s": {kind: [round(one, 1) for one in seconds] for kind, seconds in sorted(kinds.items())},
     }
     figures.hand_over("chaos", "Faults under load", {"faults": plan.faults, **outcome.verdict.figures()}, detail)

@@ -65,15 +65,12 @@ class Evidence:
     def truth(self) -> Truth:
         return self._truth
 
-    def newest_change(self) -> int | None:
-        """The transaction of the last change that was written down."""
+    def newest(self) -> tuple[int | None, str | None]:
+        """The transaction of the last change that was written down, the id of the last log line that CloudWatch accepted."""
         with self._source() as connection:
             row = connection.execute("SELECT txid FROM truth.change ORDER BY seq DESC LIMIT 1").fetchone()
-        return int(row[0]) & XID_MASK if row else None
-
-    def newest_line(self) -> str | None:
-        """The id of the last log line that CloudWatch accepted."""
-        return max(self._truth.log_lines(self.since), default=None)
+        change = int(row[0]) & XID_MASK if row else None
+        return change, max(self._truth.log_lines(self.since), default=None)
 
     def has_landed(self, txid: int | None, line: str | None) -> tuple[bool, bool]:
         with self._ground.reporting() as connection:

@@ -70,8 +70,18 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Volley:
+    """Faults that struck together; `ended` when all was back."""
+
+    faults: list[str]
+    began: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True)
 class Outcome:
     hits: list[Hit]
+    volleys: list[Volley]
     verdict: Verdict
     seconds: float
 
@@ -86,13 +96,15 @@ def undergo(plan: Plan, say: Say) -> Outcome:
             load = Load(session.application, seeds, Pace(plan.rate_per_s, time.monotonic()))
             load.start()
             try:
-                hits, losses = _volleys(Scene(stack, crew), evidence, plan, say)
+                hits, volleys, losses = _volleys(Scene(stack, crew), evidence, plan, say)
             finally:
                 load.stop()
         _await_landing(stack, evidence, LOST_LIMIT_S if losses else LANDING_LIMIT_S, say)
         say("comparing with the ledger")
         verdict = judge(evidence.ledger(), evidence.facts(), losses)
-    return Outcome(hits, verdict, time.monotonic() - began_s)
+        if not verdict.exact:
+            _keep_logs(stack)
+    return Outcome(hits, volleys, verdict, time.monotonic() - began_s)
 
 
 @contextmanager
@@ -114,9 +126,13 @@ def _logs_kept(stack: Ground) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        shutil.rmtree(LOGS, ignore_errors=True)
-        shutil.copytree(stack.stack.home / "logs", LOGS)
+        _keep_logs(stack)
         raise
+
+
+def _keep_logs(stack: Ground) -> None:
+    shutil.rmtree(LOGS, ignore_errors=True)
+    shutil.copytree(stack.stack.home / "logs", LOGS)
 
 
 @contextmanager
@@ -128,10 +144,11 @@ def _crew(stack: Ground) -> Iterator[Crew]:
         crew.disband()
 
 
-def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> tuple[list[Hit], list[Loss]]:
+def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> tuple[list[Hit], list[Volley], list[Loss]]:
     random = Random(plan.seed)
     give_up_s = time.monotonic() + plan.limit_s
     hits: list[Hit] = []
+    volleys: list[Volley] = []
     losses: list[Loss] = []
     recovery.recover(scene.ground, evidence, say, recovery.LIMIT_S)
     for volley in drawn(plan.faults, random, plan.kinds):
@@ -146,9 +163,11 @@ def _volleys(scene: Scene, evidence: Evidence, plan: Plan, say: Say) -> tuple[li
             hits += _volley(scene, evidence, volley, left_s, partial(_say_also, say, words))
         except LandingError as error:
             raise LandingError(f"after {words}: {error.message}", f"see {LOGS}") from error
-        losses += [Loss(topic, began, datetime.now(UTC)) for topic in scene.losing]
+        ended = datetime.now(UTC)
+        volleys.append(Volley([blow.fault.name for blow in volley], began, ended))
+        losses += [Loss(topic, began, ended) for topic in scene.losing]
         scene.losing.clear()
-    return hits, losses
+    return hits, volleys, losses
 
 
 def _say_also(say: Say, words: str, more: str) -> None:

@@ -21,19 +21,25 @@ POLL_S = 0.3
 PATIENCE_S = 10.0
 """What was committed while a slot was lost never lands: then something later must."""
 
+Newest = tuple[int | None, str | None]
+"""The transaction of a change, and the id of a log line."""
+
 
 def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limit_s: float) -> None:
-    """Start what died, as whoever runs the stack would. Raises LandingError with what is not back after the limit."""
+    """Start what died, as whoever runs the stack would, until what was committed afterwards has landed: what was committed
+    before may have been on its way already. Raises LandingError with what is not back after the limit."""
     give_up_s = time.monotonic() + limit_s
-    target: tuple[int | None, str | None] | None = None
+    before: Newest | None = None
+    target: Newest | None = None
     chosen_s = 0.0
     while True:
         missing = _missing_parts(ground)
         if not missing:
             try:
+                before = before or evidence.newest()
                 if target is None or time.monotonic() - chosen_s > PATIENCE_S:
-                    target, chosen_s = (evidence.newest_change(), evidence.newest_line()), time.monotonic()
-                missing = _not_landed(evidence, target)
+                    target, chosen_s = _later(evidence.newest(), before), time.monotonic()
+                missing = ["new changes and log lines"] if target is None else _not_landed(evidence, target)
             except (psycopg.OperationalError, Unavailable) as error:
                 missing = [f"a database: {_first_line(error)}"]
         if not missing:
@@ -42,6 +48,11 @@ def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limi
             raise LandingError(f"not back after {limit_s:.0f} s: {', '.join(missing)}", "see the logs of these parts")
         say(f"waiting for {', '.join(missing)}")
         time.sleep(POLL_S)
+
+
+def _later(newest: Newest, before: Newest) -> Newest | None:
+    is_later = all(now != then for now, then in zip(newest, before, strict=True))
+    return newest if is_later else None
 
 
 def _missing_parts(ground: Ground) -> list[str]:
@@ -89,7 +100,7 @@ def _state(one: dict[str, Any]) -> str:
     return f"{state}: {cause_of(one['trace'])}" if "trace" in one else state
 
 
-def _not_landed(evidence: Evidence, target: tuple[int | None, str | None]) -> list[str]:
+def _not_landed(evidence: Evidence, target: Newest) -> list[str]:
     change, line = evidence.has_landed(*target)
     return [
         *([] if change else [f"changes (transaction {target[0]} has not landed)"]),
