@@ -58,8 +58,8 @@ def _later(newest: Newest, before: Newest) -> Newest | None:
 def _missing_parts(ground: Ground) -> list[str]:
     try:
         ground.stack.up()
-    except StackError as error:
-        return [error.message.splitlines()[0]]
+    except StackError as error:  # of `register`, where the slot is gone: the connector needs the mend that this names
+        return [error.message.splitlines()[0], *_connector(ground)]
     dead = [f"{part.name} ({part.state})" for part in ground.stack.status() if part.state not in ("running", "done")]
     return dead or _connector(ground)
 
