@@ -13,7 +13,7 @@ from connectors.cloudwatch import tiers
 from connectors.cloudwatch.client import CloudWatch
 from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.deliver import KafkaOutbox, Outbox
-from connectors.cloudwatch.forwarder import Forwarder
+from connectors.cloudwatch.forwarder import Discovery, Forwarder
 from connectors.cloudwatch.groups import GroupFinder, Target
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import Inbox, Routes
@@ -112,7 +112,7 @@ class Assembly:
             routes=self.routes,
             health=self.health,
             ready=ready,
-            discover=lambda: [make(target) for target in finder.discover()],
+            discovery=Discovery(lambda: [make(target) for target in finder.discover()], finder.forget),
             place=f"{place.account} in {place.region}",
         )
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from clearsight import readable
 from clearsight.errors import Unavailable
+from clearsight.instants import from_us
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.backoff import Backoff
@@ -32,9 +35,21 @@ LONGEST_WAIT_S = 1.0
 log = logging.getLogger(__name__)
 
 
+class Discovery(NamedTuple):
+    """Log groups that a prefix finds."""
+
+    new: Callable[[], Sequence[GroupPull]]
+    """Those that were not given before. Raises CloudWatchFailure."""
+    forget: Callable[[str], None]
+    """One is gone: `new` gives it again when it is there again."""
+
+
+NOTHING_TO_FIND = Discovery(tuple, lambda name: None)
+
+
 class Forwarder:
     """One writer of `topics.logs`. `clock` is CloudWatch's, in epoch milliseconds; `real_wait_s` says how long
-    milliseconds of it last. `discover` gives the groups of `place` that were not there before."""
+    milliseconds of it last. `discovery` finds groups of `place`."""
 
     def __init__(
         self,
@@ -51,7 +66,7 @@ class Forwarder:
         routes: Routes,
         health: Health,
         ready: Callable[[], None],
-        discover: Callable[[], Sequence[GroupPull]] = tuple,
+        discovery: Discovery = NOTHING_TO_FIND,
         place: str = "",
     ) -> None:
         self._pulls = list(pulls)
@@ -66,10 +81,11 @@ class Forwarder:
         self._routes = routes
         self._health = health
         self._ready = ready
-        self._discover = discover
-        self._discovery = f"the log groups of {place}"
+        self._discovery = discovery
+        self._what_is_looked_for = f"the log groups of {place}"
         self._discovered = 0.0
         self._found: list[GroupPull] = []
+        self._found_by_prefix: set[str] = set()
         self._backoffs: dict[str, Backoff] = {}
         self._written: dict[str, tuple[float, int]] = {}
         self._is_ready = False
@@ -154,6 +170,9 @@ class Forwarder:
 
     def _set_aside(self, pull: GroupPull, error: Unavailable) -> bool:
         kind = _kind_of(error)
+        if kind == "missing" and pull.name in self._found_by_prefix:
+            self._let_go(pull)
+            return True
         parked = kind in ("missing", "denied", "expired")
         message = self._backoffs[pull.name].failed(error, time.monotonic(), PARKED_S if parked else None)
         if message:
@@ -161,12 +180,31 @@ class Forwarder:
         self._health.failed(pull.name, kind, error.message)
         return parked
 
+    def _let_go(self, pull: GroupPull) -> None:
+        """A group that nobody named was deleted. Should it come back, it is found, and goes on from its checkpoint."""
+        log.warning(
+            "%s was deleted at CloudWatch: it is no longer read; what it held after %s and was not read yet is gone",
+            pull.name,
+            readable.clock(from_us(pull.progress.through * 1000)),
+        )
+        self._checkpoint(pull, at_once=True)
+        self._pulls = [other for other in self._pulls if other is not pull]
+        self._found_by_prefix.discard(pull.name)
+        self._routes.remove(pull.origin)
+        pull.let_go()
+        self._health.succeeded(pull.name)
+        self._discovery.forget(pull.name)
+
     def _deliver_pushed(self) -> None:
         """Also between two polls: whoever pushed waits for the answer, and a poll can take long."""
         while not self._leadership.over() and (batch := self._inbox.take()) is not None:
             named = (batch.account, batch.group)
+            pull = next((p for p in self._pulls if (p.origin.account, p.origin.group) == named), None)
+            if pull is None:
+                batch.refused("its log group was deleted")
+                continue
             try:
-                next(p for p in self._pulls if (p.origin.account, p.origin.group) == named).push(batch.events)
+                pull.push(batch.events)
             except DeliveryFailed:
                 batch.refused("Kafka did not take it")
                 raise
@@ -177,14 +215,15 @@ class Forwarder:
             return
         self._discovered = time.monotonic()
         try:
-            self._found += self._discover()
+            self._found += self._discovery.new()
             if self._found:
                 self._take_up(self._found)
         except Unavailable as error:
-            log.warning("%s are not looked for now: %s", self._discovery, error.message)
-            self._health.failed(self._discovery, _kind_of(error), error.message)
+            log.warning("%s are not looked for now: %s", self._what_is_looked_for, error.message)
+            self._health.failed(self._what_is_looked_for, _kind_of(error), error.message)
             return
-        self._health.succeeded(self._discovery)
+        self._health.succeeded(self._what_is_looked_for)
+        self._found_by_prefix.update(pull.name for pull in self._found)
         self._pulls += self._found
         self._found = []
         if not self._is_routed:

@@ -51,6 +51,10 @@ class GroupFinder:
         found = [self._target(name) for prefix in self._prefixes for name in self._names(prefix)]
         return self._new(found)
 
+    def forget(self, name: str) -> None:
+        """It is gone: should it come back, `discover` gives it again."""
+        self._known.discard(name)
+
     def _new(self, targets: Sequence[Target]) -> list[Target]:
         fresh = list({target.name: target for target in targets if target.name not in self._known}.values())
         self._known.update(target.name for target in fresh)

@@ -90,6 +90,9 @@ class Routes:
     def add(self, origin: Origin, inbox: Inbox) -> None:
         self._inboxes[origin.account, origin.group][origin.region] = inbox
 
+    def remove(self, origin: Origin) -> None:
+        self._inboxes[origin.account, origin.group].pop(origin.region, None)
+
     def complete(self) -> None:
         """Another loop has taken up its groups."""
         self._left -= 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter as Tally
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,6 +34,9 @@ class Meter(Protocol):
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
         """Where a group stands after a window."""
 
+    def gone(self, name: str) -> None:
+        """A group is no longer read."""
+
 
 class Unmetered:
     def lines(self, via: str, parsed: Sequence[Parsed], repeated: int) -> None:
@@ -46,6 +52,9 @@ class Unmetered:
         pass
 
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+        pass
+
+    def gone(self, name: str) -> None:
         pass
 
 
@@ -102,5 +111,15 @@ class ForwarderMetrics:
         self._pushed.labels(outcome).inc()
 
     def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
-        self._watermark.labels(name).set(age_ms / 1000)
+        self._watermark.labels(name).set_function(partial(_grown, age_ms / 1000, time.monotonic()))
         self._seen.labels(name).set(seen_ids)
+
+    def gone(self, name: str) -> None:
+        for gauge in (self._watermark, self._seen):
+            with suppress(KeyError):  # it was never read
+                gauge.remove(name)
+
+
+def _grown(age_s: float, since: float) -> float:
+    """An age that was told then: a group that cannot be read grows older all the same."""
+    return age_s + time.monotonic() - since

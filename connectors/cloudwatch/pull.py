@@ -104,6 +104,10 @@ class GroupPull:
         self.writer.write(events, via="push")
         self.writer.settle()
 
+    def let_go(self) -> None:
+        """It is no longer read."""
+        self._meter.gone(self.name)
+
     def state(self) -> ForwarderState:
         """The checkpoint to write now."""
         offsets = {**self._base_offsets, **self._outbox.next_offsets(self._topic)}

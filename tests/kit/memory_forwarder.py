@@ -16,7 +16,7 @@ from clearsight.logline import ForwarderState, LogLine
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.client import CloudWatchFailure
-from connectors.cloudwatch.forwarder import Forwarder
+from connectors.cloudwatch.forwarder import Discovery, Forwarder
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Granted, Leadership, Lease
@@ -79,6 +79,9 @@ class Service:
         listed = [{"timestamp": timestamp, "message": message} for timestamp, message in events]
         self.call("PutLogEvents", logGroupName=group, logStreamName="s", logEvents=listed)
 
+    def describe_log_groups(self, **parameters: Any) -> dict[str, Any]:
+        return self.call("DescribeLogGroups", **parameters)
+
     def filter_log_events(self, **parameters: Any) -> dict[str, Any]:
         self.calls += 1
         if self.failures:
@@ -114,9 +117,10 @@ class Bench:
         lease: Lease | None = None,
         account: str = ACCOUNT,
         discover: Callable[[], Sequence[GroupPull]] = tuple,
+        forget: Callable[[str], None] = str,
     ) -> None:
         self.account = account
-        self.discover = discover
+        self.discovery = Discovery(discover, forget)
         self.clock = Clock()
         there = [name for name in ("/g", *others) if name != "/not/there"]
         self.service = Service(path, self.clock, there, denied, deliver)
@@ -150,7 +154,7 @@ class Bench:
             routes=self.routes,
             health=self.health,
             ready=self.ready,
-            discover=self.discover,
+            discovery=self.discovery,
         )
         self.forwarder.recover()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
@@ -19,8 +20,11 @@ from connectors.cloudwatch.backoff import LONGEST_S, Backoff
 from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.forwarder import PARKED_S
+from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.health import Health
-from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.inbox import PushBatch, Refused, UnknownGroup
+from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.metrics import ForwarderMetrics, Unmetered
 from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
@@ -170,6 +174,67 @@ def test_a_group_that_vanishes_and_comes_back_goes_on(tmp_path: Path) -> None:
     bench.service.put((bench.clock.now, "after"))
     bench.polls(10)
     assert bench.messages() == sorted(["after", *(message for _, message in numbered(10))])
+
+
+def test_a_group_that_nobody_named_and_that_is_deleted_is_let_go_until_it_is_back(tmp_path: Path) -> None:
+    finder: GroupFinder | None = None
+
+    def discover() -> list[GroupPull]:
+        assert finder
+        return [bench.made(target.name, Pace(limits(SETTINGS, 1, 1e6))) for target in finder.discover()]
+
+    bench = Bench(
+        tmp_path / "ledger.jsonl", discover=discover, forget=lambda name: finder.forget(name) if finder else None
+    )
+    home = Origin(bench.account, "eu-west-1", "")
+    finder = GroupFinder(bench.service, ["/found/*"], bench.account, "eu-west-1", home)
+
+    def appear(message: str) -> None:
+        bench.service.call("CreateLogGroup", logGroupName="/found/a")
+        bench.service.call("CreateLogStream", logGroupName="/found/a", logStreamName="s")
+        bench.service.put((bench.clock.now, message), group="/found/a")
+        bench.forwarder.look_again()
+        bench.cycles(10)
+
+    appear("before")
+    assert bench.messages() == ["before"]
+    bench.service.call("DeleteLogGroup", logGroupName="/found/a")
+    bench.cycles(5)
+    bench.clock.now += 4 * 900_000
+    bench.cycles(3)
+    well, report = bench.health.report()
+    assert (well, report["problems"]) == (True, {})
+    assert "/found/a" not in report["through"]
+    late = PushBatch(bench.account, "/found/a", [])
+    with pytest.raises(UnknownGroup):
+        bench.routes.put(late)
+    appear("after")
+    assert bench.messages() == ["after", "before"]
+    assert "/found/a" in bench.health.report()[1]["through"]
+
+
+def test_what_was_pushed_for_a_group_that_is_gone_meanwhile_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    batch = PushBatch(bench.account, "/gone", [])
+    bench.inbox.put(batch)
+    bench.cycles(1)
+    with pytest.raises(Refused, match="deleted"):
+        batch.done.result(0)
+
+
+def test_the_age_of_a_group_that_cannot_be_read_grows() -> None:
+    metrics = ForwarderMetrics()
+    metrics.group("/g", NOW, 10, 2_000)
+    labels = {"group": "/g"}
+    first = metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels)
+    assert first is not None
+    assert first >= 2.0
+    give_up = time.monotonic() + 5
+    while metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels) == first:
+        assert time.monotonic() < give_up
+    metrics.gone("/g")
+    metrics.gone("/never/read")
+    assert metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels) is None
 
 
 # --- credentials that expired: fresh ones, once; then unhealthy -------------------------------------------------------
