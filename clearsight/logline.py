@@ -64,3 +64,5 @@ class ForwarderState(msgspec.Struct, frozen=True, kw_only=True):
     """Epoch milliseconds."""
     settled: tuple[int, ...] = ()
     """How far each tier of the forwarder has come, narrow to wide: what came within its reach is there."""
+    deleted: int | None = None
+    """Epoch milliseconds: when CloudWatch was found to have the log group no longer."""

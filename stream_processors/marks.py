@@ -23,6 +23,9 @@ from stream_processors.batch import Batch
 
 _KEEP = "INSERT INTO rpt.watermark (kind, name, through_at, position, offsets) VALUES (%s, %s, %s, %s, %s)"
 
+# A log group that was deleted is not waited for.
+_FORGET = "DELETE FROM rpt.watermark WHERE kind = 'logs' AND name = %s"
+
 _PRUNE = """
 DELETE FROM rpt.watermark w USING (
     SELECT watermark_id, row_number() OVER (PARTITION BY kind, name ORDER BY watermark_id DESC) AS age FROM rpt.watermark
@@ -69,9 +72,12 @@ def keep(cursor: Cursor[Any], source: str, logs_topic: str, batch: Batch) -> Non
     if through:
         newest = max(span.last_us or 0 for span in batch.spans)
         _write(cursor, "contexts", source, from_us(newest), through, {})
-    for progress in {found.state.group: found.state for found in batch.progress}.values():
-        offsets = {f"{logs_topic}/{partition}": offset for partition, offset in progress.offsets.items()}
-        _write(cursor, "logs", progress.group, from_us(progress.through * 1000), None, offsets)
+    for group in {found.state.group: found.state for found in batch.progress}.values():
+        if group.deleted is not None:
+            cursor.execute(_FORGET, (group.group,))
+            continue
+        offsets = {f"{logs_topic}/{partition}": offset for partition, offset in group.offsets.items()}
+        _write(cursor, "logs", group.group, from_us(group.through * 1000), None, offsets)
 
 
 def keep_changes(cursor: Cursor[Any], source: str, through_us: int, position: int, offsets: dict[str, int]) -> None:

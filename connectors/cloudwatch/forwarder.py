@@ -187,11 +187,11 @@ class Forwarder:
             pull.name,
             readable.clock(from_us(pull.progress.through * 1000)),
         )
+        pull.let_go()
         self._checkpoint(pull, at_once=True)
         self._pulls = [other for other in self._pulls if other is not pull]
         self._found_by_prefix.discard(pull.name)
         self._routes.remove(pull.origin)
-        pull.let_go()
         self._health.succeeded(pull.name)
         self._discovery.forget(pull.name)
 

@@ -55,6 +55,7 @@ class GroupPull:
         self._progress: Progress | None = None
         self._base_offsets: Offsets = {}
         self._teach = False
+        self._deleted: int | None = None
 
     @property
     def origin(self) -> Origin:
@@ -105,7 +106,8 @@ class GroupPull:
         self.writer.settle()
 
     def let_go(self) -> None:
-        """It is no longer read."""
+        """It was deleted, and is no longer read: `state` says so."""
+        self._deleted = self._clock()
         self._meter.gone(self.name)
 
     def state(self) -> ForwarderState:
@@ -117,6 +119,7 @@ class GroupPull:
             offsets={str(partition): offset for partition, offset in offsets.items()},
             written=self._clock(),
             settled=self.progress.settled,
+            deleted=self._deleted,
         )
 
     def _deliver(self, window: Window, live_from: int | None) -> tuple[int, int]:

@@ -127,9 +127,15 @@ def log_line(
     return NAMES.logs, str(ids.get("correlation_id") or "none").encode(), msgspec.json.encode(line)
 
 
-def forwarder_state(through_us: int, offsets: dict[str, int]) -> tuple[str, bytes | None, bytes | None]:
+def forwarder_state(
+    through_us: int, offsets: dict[str, int], deleted_us: int | None = None
+) -> tuple[str, bytes | None, bytes | None]:
     state = ForwarderState(
-        group="/clearsight/test", through=through_us // 1000, offsets=offsets, written=through_us // 1000
+        group="/clearsight/test",
+        through=through_us // 1000,
+        offsets=offsets,
+        written=through_us // 1000,
+        deleted=None if deleted_us is None else deleted_us // 1000,
     )
     return NAMES.forwarder_state, b"/clearsight/test", msgspec.json.encode(state)
 

@@ -112,6 +112,28 @@ def test_a_gap_of_log_lines_lies_between_the_checkpoint_before_it_and_its_discov
     assert abs(before - datetime.now(UTC)) < timedelta(minutes=5)
 
 
+def test_a_log_group_that_was_deleted_is_not_waited_for_and_what_it_held_unread_is_a_gap(reporting: Any) -> None:
+    def waited_for() -> list[datetime]:
+        return [through for (through,) in reporting.rows("SELECT through_at FROM rpt.watermark WHERE kind = 'logs'")]
+
+    lines = [log_line(number, T0_US + number * SECOND_US, "x") for number in range(3)]
+    end = forwarder_state(T0_US + 2 * SECOND_US, {"0": 3}, T0_US + 60 * SECOND_US)
+    records = partitioned([*lines, forwarder_state(T0_US + SECOND_US, {"0": 2}), end])
+    land = reporting.worker()
+    land(records[:4])
+    assert waited_for() == [at(1)]
+    land(records[4:])
+    assert waited_for() == []
+    assert bounds(reporting) == [(at(2), at(60))]
+    ((topic, reason),) = reporting.rows("SELECT topic, reason FROM rpt.gap")
+    assert topic == NAMES.logs
+    assert "/clearsight/test was deleted" in reason
+    back = partitioned([*lines, end, end, forwarder_state(T0_US + 90 * SECOND_US, {"0": 3})])
+    land(back[5:])
+    assert waited_for() == [at(90)]
+    assert bounds(reporting) == [(at(2), at(60))]
+
+
 def test_a_gap_from_before_this_was_known_stays_unbounded(reporting: Any) -> None:
     reporting.rows(
         "INSERT INTO rpt.gap (topic, kafka_partition, from_offset, reason) VALUES ('t', 0, 1, 'r') RETURNING 1"

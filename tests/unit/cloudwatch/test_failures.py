@@ -24,10 +24,12 @@ from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import PushBatch, Refused, UnknownGroup
 from connectors.cloudwatch.lines import Origin
+from connectors.cloudwatch.memory import MemoryTopicReader
 from connectors.cloudwatch.metrics import ForwarderMetrics, Unmetered
 from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
+from connectors.cloudwatch.state import read_states
 from connectors.cloudwatch.tiers import limits
 
 pytestmark = pytest.mark.unit
@@ -205,12 +207,16 @@ def test_a_group_that_nobody_named_and_that_is_deleted_is_let_go_until_it_is_bac
     well, report = bench.health.report()
     assert (well, report["problems"]) == (True, {})
     assert "/found/a" not in report["through"]
+    states = read_states(MemoryTopicReader(bench.broker), TOPICS.forwarder_state, {"/found/a"})
+    assert states["/found/a"].deleted is not None
     late = PushBatch(bench.account, "/found/a", [])
     with pytest.raises(UnknownGroup):
         bench.routes.put(late)
     appear("after")
     assert bench.messages() == ["after", "before"]
     assert "/found/a" in bench.health.report()[1]["through"]
+    states = read_states(MemoryTopicReader(bench.broker), TOPICS.forwarder_state, {"/found/a"})
+    assert states["/found/a"].deleted is None
 
 
 def test_what_was_pushed_for_a_group_that_is_gone_meanwhile_is_refused(tmp_path: Path) -> None:
