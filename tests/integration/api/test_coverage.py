@@ -110,7 +110,11 @@ def test_only_what_may_hide_something_of_the_questions_time_counts(
 @EXAMPLES
 @given(OFFSETS, st.lists(st.tuples(st.sampled_from(["changes", "logs"]), INSTANTS, OFFSETS), max_size=6))
 def test_a_mark_holds_when_every_partition_has_landed_up_to_it(
-    owner: Any, settings: Settings, positions: dict[str, int], marks: list[tuple[str, datetime, dict[str, int]]]
+    owner: Any,
+    server: Server,
+    settings: Settings,
+    positions: dict[str, int],
+    marks: list[tuple[str, datetime, dict[str, int]]],
 ) -> None:
     _empty(owner)
     for place, offset in positions.items():
@@ -131,6 +135,17 @@ def test_a_mark_holds_when_every_partition_has_landed_up_to_it(
     found = ask(settings)
     assert found.changes.through == through.get("changes")
     assert [group.through for group in found.logs] == [time for kind, time in through.items() if kind == "logs"]
+    assert told_to_power_bi(server) == tuple(
+        time.replace(microsecond=0, tzinfo=None) if time else None
+        for time in (found.changes.through, min((group.through for group in found.logs if group.through), default=None))
+    )
+
+
+def told_to_power_bi(server: Server) -> tuple[datetime | None, ...]:
+    """Through when changes and logs have landed, as whole seconds of UTC."""
+    with psycopg.connect(server.dsn("clearsight_bi", "clearsight")) as connection:
+        (told,) = connection.execute("SELECT changes_through, logs_through FROM bi.data_freshness").fetchall()
+    return told
 
 
 def test_what_never_reached_a_topic_has_no_offsets(owner: Any, settings: Settings) -> None:
