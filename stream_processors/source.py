@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+import psycopg
+import stamina
 from confluent_kafka import (
     Consumer,
     KafkaError,
@@ -26,6 +28,7 @@ from psycopg import Connection
 from clearsight.errors import LandingError, PositionLost, Unavailable
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
+from stream_processors.callbacks import Callbacks
 from stream_processors.in_step import InStep
 from stream_processors.membership import Membership
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
@@ -51,11 +54,15 @@ class Source:
         rank: Callable[[str], int],
         ownership: Ownership,
         connect: Callable[[], Connection[Any]],
+        dealing_limit_s: float = 20.0,
     ) -> None:
+        """`dealing_limit_s` is how long Kafka or the database may be away while partitions are dealt."""
         self._topics = topics
         self._worker = worker
         self._ownership = ownership
         self._connect = connect
+        self._dealing_limit_s = dealing_limit_s
+        self._callbacks = Callbacks()
         self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
         self._consumer = Consumer(_options(kafka, worker))
         self._in_step = InStep(rank, worker.in_step_ms)
@@ -92,13 +99,20 @@ class Source:
 
     def open(self) -> None:
         """Join the group."""
-        self._consumer.subscribe(self._topics, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
+        keeping = self._callbacks.keeping
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=keeping(self._assign),
+            on_revoke=keeping(self._revoke),
+            on_lost=keeping(self._lose),
+        )
 
     def poll(self) -> list[RawRecord]:
         """Up to `batch_max_events` records of owned partitions, or some megabytes of them, in step; [] after a quarter of a
         second without any.
 
-        Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on.
+        Raises PositionLost where Kafka does not have the next record, Unavailable where the consumer cannot go on, and
+        LandingError where a batch did not land before its partitions were taken away.
         """
         self._commit()
         self._membership.check()
@@ -120,11 +134,24 @@ class Source:
         """Wait for a record, read what comes within `batch_wait_ms` of it. Partitions may come and go meanwhile: nothing
         may have been taken of them yet, and the first record goes with its partition."""
         first = self._consumer.poll(idle_s)
+        self._check_callbacks()
         if first is None:
             return
         self._add(first)
         for message in self._consumer.consume(limit - 1, self._worker.batch_wait_ms / 1000):
             self._add(message)
+        self._check_callbacks()
+
+    def _check_callbacks(self) -> None:
+        try:
+            self._callbacks.check()
+        except KafkaException as error:
+            raise _unavailable(error.args[0]) from None
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"the reporting database did not answer: {str(error).strip().splitlines()[0]}",
+                "start it; the worker goes on where it was",
+            ) from None
 
     def _add(self, message: Message) -> None:
         record = self._record(message)
@@ -230,6 +257,19 @@ class Source:
         return high
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Become the owner, and begin to read. The group waits meanwhile, so what is away may come back."""
+        away = (KafkaException, psycopg.OperationalError)
+        for attempt in stamina.retry_context(on=away, attempts=None, timeout=self._dealing_limit_s, wait_max=2.0):
+            with attempt:
+                starts = self._take(consumer, partitions)
+        consumer.assign(starts)
+        consumer.resume(starts)  # a pause survives the loss of a partition
+        self._membership.dealt()
+        self.assigned = True
+        log.info("owns %d partitions", len(starts))
+
+    def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Where to read each of them from."""
         places = [Partition(found.topic, found.partition) for found in partitions]
         identities = self._identities(places)
         logs = self._logs(consumer, partitions)
@@ -250,11 +290,7 @@ class Source:
             place = Partition(found.topic, found.partition)
             self._in_step.begin(place, found.offset, logs[place].high)
         self._identity |= identities
-        consumer.assign(starts)
-        consumer.resume(starts)  # a pause survives the loss of a partition
-        self._membership.dealt()
-        self.assigned = True
-        log.info("owns %d partitions", len(places))
+        return starts
 
     def _logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Partition, Log]:
         """What Kafka holds of each partition."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kit.stacks import servers_of, stack_of
 from kit.waiting import until
 
-from clearsight.errors import PositionLost
+from clearsight.errors import PositionLost, Unavailable
 from clearsight.settings import KafkaSettings, WorkerSettings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
@@ -188,6 +190,51 @@ def fill(servers: str, topic: str, records: int) -> None:
 def _rebalancing(admin: AdminClient) -> bool:
     group = admin.describe_consumer_groups(["clearsight-worker"])["clearsight-worker"].result(LIMIT_S)
     return group.state.name == "PREPARING_REBALANCING"
+
+
+def kafka_is_away() -> psycopg.Connection[Any]:
+    AdminClient({"bootstrap.servers": "127.0.0.1:1", "logger": logging.getLogger("away")}).list_topics(timeout=0.2)
+    raise AssertionError
+
+
+def database_is_away() -> psycopg.Connection[Any]:
+    return psycopg.connect("host=127.0.0.1 port=1 dbname=nowhere connect_timeout=1")
+
+
+def fault() -> psycopg.Connection[Any]:
+    raise RuntimeError("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("connect", "kind", "told"),
+    [
+        (kafka_is_away, Unavailable, "Kafka: Failed to get metadata"),
+        (database_is_away, Unavailable, "the reporting database did not answer"),
+        (fault, RuntimeError, "no such thing"),
+    ],
+)
+def test_what_fails_while_partitions_are_dealt_ends_the_worker_with_its_reason(
+    servers: str, connect: Callable[[], psycopg.Connection[Any]], kind: type[Exception], told: str
+) -> None:
+    """Of what Kafka's client raises in a callback it makes something that no `except` catches: the thread ended, and the
+    worker waited for it for ever."""
+    topic = f"dealt.{connect.__name__}"
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(LIMIT_S)
+    kafka = KafkaSettings(bootstrap_servers=servers)
+    settings = WorkerSettings(group_id=f"group-of-{topic}")
+    source = Source(kafka, settings, [topic], [topic].index, Ownership("worker"), connect, dealing_limit_s=0.5)
+    source.open()
+
+    def dealt() -> None:
+        give_up = time.monotonic() + LIMIT_S
+        while time.monotonic() < give_up:
+            source.poll()
+
+    with ThreadPoolExecutor(1) as thread, pytest.raises(kind, match=told):
+        thread.submit(dealt).result(LIMIT_S)
+    assert not source.assigned
+    source.close()
 
 
 def test_a_worker_that_stops_while_kafka_is_frozen(servers: str, stack: Stack, report_database: Any) -> None:
