@@ -110,7 +110,7 @@ def create_app(settings: Settings) -> AuditApp:
 
         async def on_start(self) -> None:
             app.flow_control.resume()  # else a put on the channel waits for ever
-            behind = PipelineCollector(connector(settings), worker.source.end_offsets, settings)
+            behind = PipelineCollector(connector(settings), worker.source.topics.end_offsets, settings)
             self.stop_metrics = serve(metrics, behind, settings.worker)
             await asyncio.get_running_loop().run_in_executor(reading, worker.source.open)
 

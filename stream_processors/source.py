@@ -19,10 +19,8 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from psycopg import Connection
 
 from clearsight.errors import LandingError, PositionLost, Unavailable
@@ -32,11 +30,11 @@ from stream_processors.callbacks import Callbacks
 from stream_processors.in_step import InStep
 from stream_processors.membership import Membership
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
+from stream_processors.raw_topics import REQUEST_TIMEOUT_S, RawTopics, unavailable
 from stream_processors.records import RawRecord
 
 log = logging.getLogger(__name__)
 
-_REQUEST_TIMEOUT_S = 10.0
 _LANDING_TIMEOUT_S = 120.0
 _LEAVING_TIMEOUT_S = 10.0
 _IDLE_S = 0.25
@@ -63,7 +61,7 @@ class Source:
         self._connect = connect
         self._dealing_limit_s = dealing_limit_s
         self._callbacks = Callbacks()
-        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+        self.topics = RawTopics(kafka.bootstrap_servers, topics)
         self._consumer = Consumer(_options(kafka, worker))
         self._in_step = InStep(rank, worker.in_step_ms)
         self._moved_at_s = time.monotonic()
@@ -75,27 +73,8 @@ class Source:
         """Next offsets of what has landed since the last commit."""
         self._identity: dict[Partition, Identity] = {}
         """Of what is read, as it was when it was assigned."""
-        self._membership = Membership(time.monotonic, self._answers)
+        self._membership = Membership(time.monotonic, self.topics.answers)
         self.assigned = False
-
-    def check(self) -> None:
-        """Raises Unavailable where Kafka is away or topics are missing."""
-        try:
-            known = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
-        except KafkaException as error:
-            raise _unavailable(error.args[0]) from None
-        missing = sorted(set(self._topics) - known.keys())
-        if missing:
-            raise Unavailable(
-                f"Kafka has no topic {', '.join(missing)}", "run `clearsight register`, which creates them"
-            )
-
-    def _answers(self) -> bool:
-        try:
-            self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
-        except KafkaException:
-            return False
-        return True
 
     def open(self) -> None:
         """Join the group."""
@@ -146,7 +125,7 @@ class Source:
         try:
             self._callbacks.check()
         except KafkaException as error:
-            raise _unavailable(error.args[0]) from None
+            raise unavailable(error.args[0]) from None
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"the reporting database did not answer: {str(error).strip().splitlines()[0]}",
@@ -207,23 +186,13 @@ class Source:
             self._on_their_way = 0
             self._idle.set()
 
-    def end_offsets(self) -> dict[str, int]:
-        """End offset of every partition of the raw topics, "topic/partition" → offset."""
-        metadata = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        places = {
-            TopicPartition(topic, number): latest for topic in self._topics for number in metadata[topic].partitions
-        }
-        asked = self._admin.list_offsets(places, request_timeout=_REQUEST_TIMEOUT_S)
-        return {f"{place.topic}/{place.partition}": future.result().offset for place, future in asked.items()}
-
     def check_topics(self) -> None:
         """Safe to call from another thread. Raises PositionLost where a topic that is read was deleted and made again: its
         offsets begin anew, and the consumer does not tell. KafkaException where Kafka or the topic is away."""
         reading = dict(self._identity)
         if not reading:
             return
-        now = self._identities(list(reading))
+        now = self.topics.identities(list(reading))
         for place, identity in reading.items():
             if now[place] != identity and self._identity.get(place) == identity:
                 raise PositionLost(
@@ -271,7 +240,7 @@ class Source:
     def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Where to read each of them from."""
         places = [Partition(found.topic, found.partition) for found in partitions]
-        identities = self._identities(places)
+        identities = self.topics.identities(places)
         logs = self._logs(consumer, partitions)
         starts = []
         with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
@@ -295,8 +264,8 @@ class Source:
     def _logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Partition, Log]:
         """What Kafka holds of each partition."""
         found = {}
-        for place in consumer.committed(partitions, timeout=_REQUEST_TIMEOUT_S):
-            low, high = consumer.get_watermark_offsets(place, timeout=_REQUEST_TIMEOUT_S)
+        for place in consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
+            low, high = consumer.get_watermark_offsets(place, timeout=REQUEST_TIMEOUT_S)
             committed = place.offset if place.offset >= 0 else None
             found[Partition(place.topic, place.partition)] = Log(low, high, committed)
         return found
@@ -319,13 +288,6 @@ class Source:
         self._ownership.release(places)
         self._in_step.drop(places)
         self._membership.lost()
-
-    def _identities(self, places: list[Partition]) -> dict[Partition, Identity]:
-        names = sorted({place.topic for place in places})
-        cluster = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S).cluster_id or ""
-        described = self._admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
-        ids = {name: str(future.result().topic_id) for name, future in described.items()}
-        return {place: Identity(cluster, ids[place.topic]) for place in places}
 
 
 class Leaving(Protocol):
@@ -371,11 +333,7 @@ def _raise_if_final(error: KafkaError, topic: str | None) -> None:
             f"Kafka no longer has the next record of {topic}", "start the worker again: it goes on after a recorded gap"
         )
     if error.fatal() or error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
-        raise _unavailable(error)
-
-
-def _unavailable(error: KafkaError) -> Unavailable:
-    return Unavailable(f"Kafka: {error.str()}", "check CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS and that Kafka runs")
+        raise unavailable(error)
 
 
 def _optional_bytes(data: str | bytes | None) -> bytes | None:

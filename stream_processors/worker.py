@@ -88,7 +88,7 @@ class Worker:
             raise Unavailable(
                 f"the reporting database did not answer: {_first_line(error)}", "check CLEARSIGHT_REPORT__WRITER_DSN"
             ) from None
-        self.source.check()
+        self.source.topics.check()
 
     def read(self) -> Batch:
         """The next records, decoded: this is done while the batch before lands."""
@@ -210,7 +210,7 @@ class Worker:
             through = marks.through(cursor, source, self._newest)
         if through is None or through.position <= self._marked:
             return
-        offsets = self.source.end_offsets()
+        offsets = self.source.topics.end_offsets()
         with connection.transaction(), connection.cursor() as cursor:
             marks.keep_changes(cursor, source, through.time_us, through.position, offsets)
         self._marked = through.position
