@@ -23,10 +23,10 @@ from confluent_kafka import (
 )
 from psycopg import Connection
 
+from clearsight.callbacks import Callbacks
 from clearsight.errors import LandingError, PositionLost, Unavailable
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
-from stream_processors.callbacks import Callbacks
 from stream_processors.in_step import InStep
 from stream_processors.membership import Membership
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of

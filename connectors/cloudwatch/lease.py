@@ -13,6 +13,8 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from clearsight.callbacks import Callbacks
+
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
@@ -58,6 +60,7 @@ class KafkaLease:
             "auto.offset.reset": "latest",
             "log_level": 0,
         }
+        self._callbacks = Callbacks()
         self._thread = Thread(target=self._run, name="lease", daemon=True)
 
     @property
@@ -94,6 +97,7 @@ class KafkaLease:
     def _watch(self, consumer: Consumer) -> None:
         while not self._stopping.is_set():
             consumer.poll(_POLL_S)
+            self._callbacks.check()
             paused = self._assigned and time.monotonic() - self._seen_s > self._limit_s
             if paused and not self._is_still_ours(consumer):
                 self._assigned = False
@@ -102,7 +106,8 @@ class KafkaLease:
 
     def _join(self, consumer: Consumer) -> None:
         consumer.unsubscribe()
-        consumer.subscribe([self._topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        given, taken = self._callbacks.keeping(self._given), self._callbacks.keeping(self._taken)
+        consumer.subscribe([self._topic], on_assign=given, on_revoke=taken, on_lost=taken)
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
