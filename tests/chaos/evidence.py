@@ -82,6 +82,14 @@ class Evidence:
         assert row
         return (txid is None or row[0], line is None or row[1])
 
+    def has_beaten_since(self, instant: datetime) -> bool:
+        """Whether a heartbeat of later has landed."""
+        with self._ground.reporting() as connection:
+            row = connection.execute(
+                "SELECT EXISTS (SELECT FROM rpt.source_state WHERE beat_at > %s)", [instant]
+            ).fetchone()
+        return bool(row and row[0])
+
     def ledger(self) -> Ledger:
         """Ends the slot's use. Raises LandingError where the two ledgers do not agree."""
         with self._source() as connection:

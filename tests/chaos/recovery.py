@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -26,9 +27,11 @@ Newest = tuple[int | None, str | None]
 
 
 def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limit_s: float) -> None:
-    """Start what died, as whoever runs the stack would, until what was committed afterwards has landed: what was committed
-    before may have been on its way already. Raises LandingError with what is not back after the limit."""
+    """Start what died, as whoever runs the stack would, until what was committed afterwards has landed, heartbeats too, from
+    one of which to another gaps reach: what was committed before may have been on its way already. Raises LandingError with
+    what is not back after the limit."""
     give_up_s = time.monotonic() + limit_s
+    since: datetime | None = None
     before: Newest | None = None
     target: Newest | None = None
     chosen_s = 0.0
@@ -36,10 +39,11 @@ def recover(ground: Ground, evidence: Evidence, say: Callable[[str], None], limi
         missing = _missing_parts(ground)
         if not missing:
             try:
-                before = before or evidence.newest()
+                before, since = before or evidence.newest(), since or datetime.now(UTC)
                 if target is None or time.monotonic() - chosen_s > PATIENCE_S:
                     target, chosen_s = _later(evidence.newest(), before), time.monotonic()
                 missing = ["new changes and log lines"] if target is None else _not_landed(evidence, target)
+                missing += [] if evidence.has_beaten_since(since) else ["a heartbeat"]
             except (psycopg.OperationalError, Unavailable) as error:
                 missing = [f"a database: {_first_line(error)}"]
         if not missing:
