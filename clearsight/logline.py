@@ -51,6 +51,10 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     redactions: dict[str, int] = {}
 
 
+Ended = Literal["deleted", "unnamed"]
+"""A log group that CloudWatch has no longer, and one that the settings name no longer."""
+
+
 class ForwarderState(msgspec.Struct, frozen=True, kw_only=True):
     """The record on `clearsight.forwarder.state`, key = log group: everything up to `through` is on `clearsight.logs`
     before the offsets in `offsets` (partition → next offset)."""
@@ -64,5 +68,5 @@ class ForwarderState(msgspec.Struct, frozen=True, kw_only=True):
     """Epoch milliseconds."""
     settled: tuple[int, ...] = ()
     """How far each tier of the forwarder has come, narrow to wide: what came within its reach is there."""
-    deleted: int | None = None
-    """Epoch milliseconds: when CloudWatch was found to have the log group no longer."""
+    ended: Ended | None = None
+    """Why the log group is read no longer, known since `written`."""

@@ -23,7 +23,7 @@ from stream_processors.batch import Batch
 
 _KEEP = "INSERT INTO rpt.watermark (kind, name, through_at, position, offsets) VALUES (%s, %s, %s, %s, %s)"
 
-# A log group that was deleted is not waited for.
+# A log group that is read no longer is not waited for.
 _FORGET = "DELETE FROM rpt.watermark WHERE kind = 'logs' AND name = %s"
 
 _PRUNE = """
@@ -73,7 +73,7 @@ def keep(cursor: Cursor[Any], source: str, logs_topic: str, batch: Batch) -> Non
         newest = max(span.last_us or 0 for span in batch.spans)
         _write(cursor, "contexts", source, from_us(newest), through, {})
     for group in {found.state.group: found.state for found in batch.progress}.values():
-        if group.deleted is not None:
+        if group.ended is not None:
             cursor.execute(_FORGET, (group.group,))
             continue
         offsets = {f"{logs_topic}/{partition}": offset for partition, offset in group.offsets.items()}

@@ -78,18 +78,17 @@ def keep(cursor: Cursor[Any], source: str, tables: Iterable[str], names: TopicNa
         _listen(cursor, source, {str(TableName.parse(table)): names.change(table) for table in tables}, beats)
     if starts or beats:
         cursor.execute(_STARTS, {"source": source, "topic": EVERY_CHANGE, "reason": ANEW})
-    for group in [found.state for found in batch.progress if found.state.deleted is not None]:
-        _ended(cursor, names.logs, group)
+    for group in [found.state for found in batch.progress if found.state.ended == "deleted"]:
+        _deleted(cursor, names.logs, group)
 
 
-def _ended(cursor: Cursor[Any], topic: str, group: ForwarderState) -> None:
+def _deleted(cursor: Cursor[Any], topic: str, group: ForwarderState) -> None:
     """What a log group still held when it was deleted."""
-    assert group.deleted is not None
     reason = f"the log group {group.group} was deleted: lines that it held and that had not been read are lost"
-    after, before = group.through, max(group.through, group.deleted)
+    after, before = group.through, max(group.through, group.written)
     cursor.execute(
         _LAPSED,
-        (topic, f"deleted {group.group} {group.deleted}", reason, from_us(after * 1000), from_us(before * 1000)),
+        (topic, f"deleted {group.group} {group.written}", reason, from_us(after * 1000), from_us(before * 1000)),
     )
 
 

@@ -112,7 +112,7 @@ class Assembly:
             routes=self.routes,
             health=self.health,
             ready=ready,
-            discovery=Discovery(lambda: [make(target) for target in finder.discover()], finder.forget),
+            discovery=Discovery(lambda: [make(target) for target in finder.discover()], finder.forget, finder.why_not),
             place=f"{place.account} in {place.region}",
         )
 

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from clearsight import readable
 from clearsight.errors import Unavailable
 from clearsight.instants import from_us
+from clearsight.logline import Ended
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.backoff import Backoff
@@ -42,9 +45,11 @@ class Discovery(NamedTuple):
     """Those that were not given before. Raises CloudWatchFailure."""
     forget: Callable[[str], None]
     """One is gone: `new` gives it again when it is there again."""
+    why_not: Callable[[str], Ended | None]
+    """Why a group that had been read is not there to be read; None where others have to say."""
 
 
-NOTHING_TO_FIND = Discovery(tuple, lambda name: None)
+NOTHING_TO_FIND = Discovery(tuple, lambda name: None, lambda name: None)
 
 
 class Forwarder:
@@ -218,6 +223,8 @@ class Forwarder:
             self._found += self._discovery.new()
             if self._found:
                 self._take_up(self._found)
+            if not self._is_routed:
+                self._end_others()
         except Unavailable as error:
             log.warning("%s are not looked for now: %s", self._what_is_looked_for, error.message)
             self._health.failed(self._what_is_looked_for, _kind_of(error), error.message)
@@ -229,6 +236,16 @@ class Forwarder:
         if not self._is_routed:
             self._is_routed = True
             self._routes.complete()
+
+    def _end_others(self) -> None:
+        """Groups that were read before this start and are not any more: nobody is to wait for them."""
+        read = {pull.name for pull in (*self._pulls, *self._found)}
+        for state in self._recovery.states():
+            if state.group in read or state.ended or not (why := self._discovery.why_not(state.group)):
+                continue
+            log.warning("%s is no longer read (%s)", state.group, why)
+            ended = msgspec.structs.replace(state, ended=why, written=self._clock())
+            self._outbox.send(self._topics.forwarder_state, state.group.encode(), encode_state(ended), None, None)
 
     def _checkpoint(self, pull: GroupPull, *, at_once: bool = False) -> None:
         now, through = time.monotonic(), pull.progress.through

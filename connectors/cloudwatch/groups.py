@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from clearsight.errors import ConfigurationError
-from clearsight.log_groups import is_prefix, log_group
+from clearsight.log_groups import LogGroup, is_prefix, log_group
+from clearsight.logline import Ended
 from connectors.cloudwatch.lines import Origin
 
 _MEND = "correct CLEARSIGHT_CLOUDWATCH__GROUPS"
@@ -50,6 +51,15 @@ class GroupFinder:
         """Those that a prefix finds and that were not given before. Raises CloudWatchFailure."""
         found = [self._target(name) for prefix in self._prefixes for name in self._names(prefix)]
         return self._new(found)
+
+    def why_not(self, name: str) -> Ended | None:
+        """Why a group that had been read is not there to be read; None where it is another account's or region's, and for
+        others to say."""
+        place = LogGroup(self._account, self._region, "").called(self._home.account, self._home.region)
+        if not name.startswith(place) or ":" in name[len(place) :]:
+            return None
+        begins = tuple(self._target(prefix).name for prefix in self._prefixes)
+        return "deleted" if name.startswith(begins) else "unnamed"
 
     def forget(self, name: str) -> None:
         """It is gone: should it come back, `discover` gives it again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from clearsight.errors import Unavailable
-from clearsight.logline import ForwarderState
+from clearsight.logline import Ended, ForwarderState
 from connectors.cloudwatch import pages
 from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
 from connectors.cloudwatch.lines import Origin
@@ -55,7 +55,7 @@ class GroupPull:
         self._progress: Progress | None = None
         self._base_offsets: Offsets = {}
         self._teach = False
-        self._deleted: int | None = None
+        self._ended: Ended | None = None
 
     @property
     def origin(self) -> Origin:
@@ -73,6 +73,7 @@ class GroupPull:
         self.writer.begin(seen)
         self._base_offsets = offsets
         self._teach = True
+        self._ended = None
 
     def poll(self) -> int | None:
         """Read the window that is due; returns how many lines it delivered, None where none is due.
@@ -107,7 +108,7 @@ class GroupPull:
 
     def let_go(self) -> None:
         """It was deleted, and is no longer read: `state` says so."""
-        self._deleted = self._clock()
+        self._ended = "deleted"
         self._meter.gone(self.name)
 
     def state(self) -> ForwarderState:
@@ -119,7 +120,7 @@ class GroupPull:
             offsets={str(partition): offset for partition, offset in offsets.items()},
             written=self._clock(),
             settled=self.progress.settled,
-            deleted=self._deleted,
+            ended=self._ended,
         )
 
     def _deliver(self, window: Window, live_from: int | None) -> tuple[int, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from clearsight.logline import ForwarderState
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.pace import Limits
 from connectors.cloudwatch.pull import GroupPull
-from connectors.cloudwatch.state import read_states, rebuild_seen
+from connectors.cloudwatch.state import all_states, read_states, rebuild_seen
 from connectors.cloudwatch.topic_reader import TopicReader
 from connectors.cloudwatch.window import Progress
 
@@ -32,6 +33,10 @@ class Recovery:
         self._settings = settings
         self._tiers = tuple(limit.least for limit in limits)
         self._real = real
+
+    def states(self) -> list[ForwarderState]:
+        """The checkpoints of all groups that were ever read. Raises Unavailable."""
+        return all_states(self._reader, self._topics.forwarder_state)
 
     def resume(self, pulls: Sequence[GroupPull], now: int) -> None:
         """Let each of them go on where it was, or begin `start_back_s` before `now`. Raises Unavailable."""

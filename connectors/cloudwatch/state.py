@@ -83,6 +83,12 @@ def read_states(reader: TopicReader, topic: str, groups: set[str]) -> dict[str, 
     return {group: state for group, state in states.items() if group in groups}
 
 
+def all_states(reader: TopicReader, topic: str) -> list[ForwarderState]:
+    """The newest checkpoint of every group that ever had one."""
+    unreadable = _Unreadable(topic)
+    return list(_newest(reader, topic, reader.first_offsets(topic), reader.end_offsets(topic), unreadable).values())
+
+
 def _newest(
     reader: TopicReader, topic: str, first: Offsets, end: Offsets, unreadable: _Unreadable
 ) -> dict[str, ForwarderState]:

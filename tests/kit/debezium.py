@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from clearsight.logline import ForwarderState, LogError, LogLine
+from clearsight.logline import Ended, ForwarderState, LogError, LogLine
 from clearsight.topics import TopicNames
 from stream_processors.records import RawRecord
 
@@ -128,14 +128,14 @@ def log_line(
 
 
 def forwarder_state(
-    through_us: int, offsets: dict[str, int], deleted_us: int | None = None
+    through_us: int, offsets: dict[str, int], ended: Ended | None = None, written_us: int | None = None
 ) -> tuple[str, bytes | None, bytes | None]:
     state = ForwarderState(
         group="/clearsight/test",
         through=through_us // 1000,
         offsets=offsets,
-        written=through_us // 1000,
-        deleted=None if deleted_us is None else deleted_us // 1000,
+        written=(written_us or through_us) // 1000,
+        ended=ended,
     )
     return NAMES.forwarder_state, b"/clearsight/test", msgspec.json.encode(state)
 

@@ -17,6 +17,7 @@ from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.forwarder import Discovery, Forwarder
+from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Granted, Leadership, Lease
@@ -104,7 +105,7 @@ class Reader(MemoryTopicReader):
 
 
 class Bench:
-    """A forwarder that the test drives cycle by cycle; `restart` forgets everything but the broker."""
+    """A forwarder that the test drives cycle by cycle; `restart` forgets everything but the broker. `find` are prefixes."""
 
     def __init__(
         self,
@@ -116,11 +117,12 @@ class Bench:
         deliver: Deliver = nowhere,
         lease: Lease | None = None,
         account: str = ACCOUNT,
-        discover: Callable[[], Sequence[GroupPull]] = tuple,
-        forget: Callable[[str], None] = str,
+        discover: Callable[[], Sequence[GroupPull]] | None = None,
+        find: Sequence[str] = (),
     ) -> None:
         self.account = account
-        self.discovery = Discovery(discover, forget)
+        self.discover = discover
+        self.find = find
         self.clock = Clock()
         there = [name for name in ("/g", *others) if name != "/not/there"]
         self.service = Service(path, self.clock, there, denied, deliver)
@@ -141,6 +143,12 @@ class Bench:
         self.health = Health(self.clock, 900_000, lambda: True)
         self.pulls = [self.made(group, Pace(tiers)) for group in self.groups]
         self.pull = self.pulls[0]
+        home = Origin(self.account, "eu-west-1", "")
+        finder = GroupFinder(self.service, self.find, self.account, home.region, home)
+
+        def discover() -> list[GroupPull]:
+            return [self.made(target.name, Pace(tiers)) for target in finder.discover()]
+
         self.forwarder = Forwarder(
             self.pulls,
             self.outbox,
@@ -154,7 +162,7 @@ class Bench:
             routes=self.routes,
             health=self.health,
             ready=self.ready,
-            discovery=self.discovery,
+            discovery=Discovery(self.discover or discover, finder.forget, finder.why_not),
         )
         self.forwarder.recover()
 

@@ -117,7 +117,7 @@ def test_a_log_group_that_was_deleted_is_not_waited_for_and_what_it_held_unread_
         return [through for (through,) in reporting.rows("SELECT through_at FROM rpt.watermark WHERE kind = 'logs'")]
 
     lines = [log_line(number, T0_US + number * SECOND_US, "x") for number in range(3)]
-    end = forwarder_state(T0_US + 2 * SECOND_US, {"0": 3}, T0_US + 60 * SECOND_US)
+    end = forwarder_state(T0_US + 2 * SECOND_US, {"0": 3}, "deleted", T0_US + 60 * SECOND_US)
     records = partitioned([*lines, forwarder_state(T0_US + SECOND_US, {"0": 2}), end])
     land = reporting.worker()
     land(records[:4])
@@ -132,6 +132,16 @@ def test_a_log_group_that_was_deleted_is_not_waited_for_and_what_it_held_unread_
     land(back[5:])
     assert waited_for() == [at(90)]
     assert bounds(reporting) == [(at(2), at(60))]
+
+
+def test_a_log_group_that_nobody_names_any_more_is_not_waited_for_and_no_gap(reporting: Any) -> None:
+    states = [
+        forwarder_state(T0_US + SECOND_US, {"0": 0}),
+        forwarder_state(T0_US + SECOND_US, {"0": 0}, "unnamed", T0_US + 60 * SECOND_US),
+    ]
+    reporting.worker()(partitioned(states))
+    assert reporting.rows("SELECT 1 FROM rpt.watermark WHERE kind = 'logs'") == []
+    assert bounds(reporting) == []
 
 
 def test_a_gap_from_before_this_was_known_stays_unbounded(reporting: Any) -> None:

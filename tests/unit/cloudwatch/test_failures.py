@@ -20,16 +20,14 @@ from connectors.cloudwatch.backoff import LONGEST_S, Backoff
 from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.forwarder import PARKED_S
-from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import PushBatch, Refused, UnknownGroup
-from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.memory import MemoryTopicReader
 from connectors.cloudwatch.metrics import ForwarderMetrics, Unmetered
 from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
-from connectors.cloudwatch.state import read_states
+from connectors.cloudwatch.state import all_states
 from connectors.cloudwatch.tiers import limits
 
 pytestmark = pytest.mark.unit
@@ -178,18 +176,13 @@ def test_a_group_that_vanishes_and_comes_back_goes_on(tmp_path: Path) -> None:
     assert bench.messages() == sorted(["after", *(message for _, message in numbered(10))])
 
 
+def ended(bench: Bench) -> dict[str, str]:
+    states = all_states(MemoryTopicReader(bench.broker), TOPICS.forwarder_state)
+    return {state.group: state.ended for state in states if state.ended}
+
+
 def test_a_group_that_nobody_named_and_that_is_deleted_is_let_go_until_it_is_back(tmp_path: Path) -> None:
-    finder: GroupFinder | None = None
-
-    def discover() -> list[GroupPull]:
-        assert finder
-        return [bench.made(target.name, Pace(limits(SETTINGS, 1, 1e6))) for target in finder.discover()]
-
-    bench = Bench(
-        tmp_path / "ledger.jsonl", discover=discover, forget=lambda name: finder.forget(name) if finder else None
-    )
-    home = Origin(bench.account, "eu-west-1", "")
-    finder = GroupFinder(bench.service, ["/found/*"], bench.account, "eu-west-1", home)
+    bench = Bench(tmp_path / "ledger.jsonl", find=["/found/*"])
 
     def appear(message: str) -> None:
         bench.service.call("CreateLogGroup", logGroupName="/found/a")
@@ -207,16 +200,36 @@ def test_a_group_that_nobody_named_and_that_is_deleted_is_let_go_until_it_is_bac
     well, report = bench.health.report()
     assert (well, report["problems"]) == (True, {})
     assert "/found/a" not in report["through"]
-    states = read_states(MemoryTopicReader(bench.broker), TOPICS.forwarder_state, {"/found/a"})
-    assert states["/found/a"].deleted is not None
+    assert ended(bench) == {"/found/a": "deleted"}
     late = PushBatch(bench.account, "/found/a", [])
     with pytest.raises(UnknownGroup):
         bench.routes.put(late)
     appear("after")
     assert bench.messages() == ["after", "before"]
     assert "/found/a" in bench.health.report()[1]["through"]
-    states = read_states(MemoryTopicReader(bench.broker), TOPICS.forwarder_state, {"/found/a"})
-    assert states["/found/a"].deleted is None
+    assert ended(bench) == {}
+
+
+def test_groups_that_were_deleted_or_left_out_while_the_forwarder_was_away_are_not_waited_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl", others=("/named",), find=["/found/*"])
+    bench.service.call("CreateLogGroup", logGroupName="/found/a")
+    bench.service.call("CreateLogGroup", logGroupName="/found/b")
+    bench.cycles(5)
+    assert ended(bench) == {}
+    bench.service.call("DeleteLogGroup", logGroupName="/found/a")
+    bench.groups = ("/g",)
+    bench.restart()
+    bench.cycles(5)
+    assert ended(bench) == {"/found/a": "deleted", "/named": "unnamed"}
+    bench.restart()
+    before = len(bench.broker.stored(TOPICS.forwarder_state))
+    bench.cycles(1)
+    written = [item.record.key for item in bench.broker.stored(TOPICS.forwarder_state)[before:]]
+    assert b"/found/a" not in written
+    bench.groups = ("/g", "/named")
+    bench.restart()
+    bench.cycles(5)
+    assert ended(bench) == {"/found/a": "deleted"}
 
 
 def test_what_was_pushed_for_a_group_that_is_gone_meanwhile_is_refused(tmp_path: Path) -> None:
