@@ -211,7 +211,7 @@ class RedactionSettings(Section):
 
 class WorkerSettings(Section):
     group_id: str = "clearsight-worker"
-    batch_max_events: int = Field(5000, ge=2)
+    batch_max_events: int = Field(10_000, ge=2)
     batch_wait_ms: int = Field(5, ge=1, description="how long a batch waits for more after its first event")
     deadline_s: float = Field(
         900.0, gt=0, description="how long an event may wait for its context before it is unlinked"

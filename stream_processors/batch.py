@@ -81,9 +81,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.letters) / len(self.records) if self.records else 0.0
 
 
-def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> Batch:
-    """Decode the records of a batch, and make the rows of what they tell."""
-    events = [decode(record) for record in records]
+def assemble(
+    records: list[RawRecord],
+    decode: Callable[[RawRecord], Event],
+    paced: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Batch:
+    """Decode the records of a batch, and make the rows of what they tell. `paced` gives way to others meanwhile."""
+    events = [decode(record) for record in paced(records)]
     kinds: dict[type, list[Any]] = {}
     for event in events:
         kind = type(event)
@@ -99,13 +103,13 @@ def assemble(records: list[RawRecord], decode: Callable[[RawRecord], Event]) -> 
     return Batch(
         records=records,
         changes=changes,
-        change_rows=list(map(change_row, changes)),
+        change_rows=list(map(change_row, paced(changes))),
         snapshots=of(SnapshotRow),
         contexts={context.transaction: context for context in reversed(of(Context))},
         attempts=of(Attempt),
         positions=of(StreamPosition),
         logs=logs,
-        log_rows=list(map(log_row, logs)),
+        log_rows=list(map(log_row, paced(logs))),
         progress=of(ForwarderProgress),
         letters=_letters(records, events) if Rejected in kinds else [],
         spans=_spans(events),

@@ -27,6 +27,7 @@ from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
 from stream_processors.insert import insert
 from stream_processors.join import Keys, join, locate
+from stream_processors.right_of_way import RightOfWay
 from stream_processors.rows import Joined, Located, Row
 from stream_processors.shapes import Shapes, ShapesMoved
 from stream_processors.states import land_transitions
@@ -76,8 +77,10 @@ class Landing:
         names: TopicNames,
         ownership: Claim,
         settle_letters: Callable[[Cursor[Any], Batch, Landed], None] | None = None,
+        way: RightOfWay | None = None,
     ) -> None:
         """`settle_letters` is told last, in the same transaction; as it is, it keeps what could not be landed."""
+        self._way = way or RightOfWay()
         self._connect = connect
         self._connection: Connection[Any] | None = None
         self._mapping = mapping
@@ -101,15 +104,20 @@ class Landing:
         Raises Fenced where a partition has another owner, psycopg.DataError where Postgres refuses a value, and
         psycopg.OperationalError where the database is away: nothing has landed then, and the same batch may come again.
         """
+        with self._way.taken():
+            return self._landed(batch)
+
+    def _landed(self, batch: Batch) -> Landed:
         connection = self._open()
         entered = self._entered(batch)
         self._ensure_months(connection, batch, entered)
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 landed = self._land(cursor, batch, entered)
+                self._way.give()  # the commit waits for the disk
         except ShapesMoved:
             self._dimensions.rollback()
-            return self.land(batch)
+            return self._landed(batch)
         except BaseException:
             self._dimensions.rollback()
             raise
@@ -148,8 +156,9 @@ class Landing:
 
     def _land(self, cursor: Cursor[Any], batch: Batch, entered: list[_Entered]) -> Landed:
         self._ownership.advance(cursor, batch.spans)
-        contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
-        correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
+        with self._way.given():
+            contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
+            correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = _scenario_changes(batch, keys)
         amendable = amend.scenarios_of(cursor, batch.contexts)
@@ -161,7 +170,9 @@ class Landing:
         amended = amend.by_context(cursor, _known_users(batch, keys))
         placements = {run.run: run.scenario for run in placed if run.scenario is not None}
         late = amend.changes_by_run(cursor, placements)
-        anew = correlate.touch(cursor, [*_touches(distinct, amended, late), *_attempted(batch, keys)])
+        touches = [*_touches(distinct, amended, late), *_attempted(batch, keys)]
+        with self._way.given():
+            anew = correlate.touch(cursor, touches)
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
@@ -214,9 +225,10 @@ class Landing:
             if row.action_text is not None
         ]
         lines = [(row.text, rows.located_text(place)) for row, place in zip(batch.log_rows, located, strict=True)]
-        new_changes = insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
-        insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
-        new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
+        with self._way.given():
+            new_changes = insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
+            insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
+            new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
         cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
         states = land_transitions(cursor, _transition_rows(entered, keys, joined))
         changes = [(row.change, row.action, known) for row, known in zip(batch.change_rows, joined, strict=True)]

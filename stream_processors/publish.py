@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from clearsight.errors import Unavailable
 from stream_processors.land import Landed
+from stream_processors.right_of_way import RightOfWay
 from stream_processors.rows import (
     CLOUDWATCH_LOG,
     ROW_CHANGE,
@@ -56,19 +57,20 @@ _ENCODER = msgspec.json.Encoder()
 class Publisher:
     """Publishes and waits until every event is delivered. One per worker; its producer reports failures alone."""
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, way: RightOfWay | None = None) -> None:
         self._producer = producer
         self._topic = topic
+        self._way = way or RightOfWay()
         self._failed: KafkaError | None = None
 
     def landed(self, connection: Connection[Any], landed: Landed) -> None:
         """Publish what a batch landed. Raises Unavailable where a delivery fails: the batch is then published again."""
         ids = _ids_of(connection, landed)
-        for change, action, joined in landed.changes:
+        for change, action, joined in self._way.paced(landed.changes):
             self._send(
                 change.event_id, _EVENTS["change"](*change_told(change, action, joined), *ids.of(joined), 1, "change")
             )
-        for log, located in landed.logs:
+        for log, located in self._way.paced(landed.logs):
             self._send(log.event_id, _EVENTS["log"](*log_told(log, located), *ids.of(located), 1, "log"))
         again = [*landed.again, *(("state_change", *state) for state in landed.states)]
         self._stored(connection, again)

@@ -32,6 +32,7 @@ from stream_processors.metrics import Meter, Unmetered
 from stream_processors.positions import UNPUBLISHED_BATCHES, Ownership
 from stream_processors.publish import Publisher
 from stream_processors.records import RawRecord
+from stream_processors.right_of_way import RightOfWay
 from stream_processors.source import Source
 from stream_processors.undecodable import Undecodable
 
@@ -63,11 +64,12 @@ class Worker:
         self._mapping = settings.mapping
         self._connect = connect or connector(settings)
         ownership = Ownership(f"{socket.gethostname()}:{os.getpid()}")
-        self._landing = Landing(self._connect, self._mapping, names, ownership)
+        self._way = RightOfWay()
+        self._landing = Landing(self._connect, self._mapping, names, ownership, way=self._way)
         self._decode: Callable[[RawRecord], Event] = Decoder(self._mapping, names)
         consumed = names.consumed(self._mapping.tables())
         self.source = Source(settings.kafka, settings.worker, consumed, names.rank, ownership, self._connect)
-        self._publisher = Publisher(_producer(settings), names.audit)
+        self._publisher = Publisher(_producer(settings), names.audit, self._way)
         self._publishing: Connection[Any] | None = None
         self._publications: deque[Future[None]] = deque()
         self._broken: BaseException | None = None
@@ -96,7 +98,7 @@ class Worker:
 
     def decoded(self, records: list[RawRecord]) -> Batch:
         with self._meter.step("decode"):
-            return assemble(records, self._decode)
+            return assemble(records, self._decode, self._way.paced)
 
     def land(self, batch: Batch) -> None:
         """Land a batch of which `source.landing` was told; what it landed is published and committed afterwards.
