@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 READY_FILE = "CLEARSIGHT_READY_FILE"
 TICK_S = 1.0
+AHEAD = 2
+"""Batches that land or are ready to: batches differ in size, and who lands must not wait for who decodes."""
 STOP_LIMIT_S = 120.0
 
 
@@ -45,6 +48,8 @@ class AuditApp(faust.App):  # type: ignore[misc]
     BootStrategy = _WithoutConsumer
     failure: BaseException | None = None
     """Why the worker stopped, where it did not stop by request."""
+    landing_is_over = False
+    """A batch failed, or the worker stops: those after it are read again."""
 
     def _create_directories(self) -> None:
         """Faust would make a folder for its tables wherever the worker was started; there are none."""
@@ -91,17 +96,20 @@ def create_app(settings: Settings) -> AuditApp:
     @app.agent(lane)  # type: ignore[untyped-decorator]
     async def land(batches: Any) -> None:
         async for found in batches:
+            if app.landing_is_over:
+                continue
             found.taken = True
             try:
                 await asyncio.get_running_loop().run_in_executor(landing, worker.land, found.batch)
             except Exception as error:
+                app.landing_is_over = True
                 found.landed.set_exception(error)
             else:
                 found.landed.set_result(None)
 
     @app.service
     class Batches(faust.Service):  # type: ignore[misc]
-        """Reads and decodes the next batch while the one before lands."""
+        """Reads and decodes the next batches while the ones before land."""
 
         def __post_init__(self) -> None:
             self.stop_metrics = _nothing
@@ -132,6 +140,7 @@ def create_app(settings: Settings) -> AuditApp:
                 app.failure = error
                 await self.crash(error)
             finally:
+                app.landing_is_over = True
                 self.pumped.set()
 
     @app.timer(TICK_S)  # type: ignore[untyped-decorator]
@@ -153,22 +162,21 @@ def create_app(settings: Settings) -> AuditApp:
 
 async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
-    in_flight: _InFlight | None = None
+    in_flight: deque[_InFlight] = deque()
     announced = False
     while not service.should_stop:
         batch = await loop.run_in_executor(reading, worker.read)
-        if in_flight is not None:
-            await in_flight.wait(service)
-            in_flight = None
+        while in_flight and (len(in_flight) >= AHEAD or in_flight[0].landed.done()):
+            await in_flight.popleft().wait(service)
         if worker.source.assigned and not announced:
             announced = True
             _announce()
         if batch.records and not service.should_stop:
             worker.source.landing()
-            in_flight = _InFlight(batch)
-            await lane.put(in_flight)
-    if in_flight is not None:
-        await in_flight.wait(service)
+            in_flight.append(_InFlight(batch))
+            await lane.put(in_flight[-1])
+    while in_flight:
+        await in_flight.popleft().wait(service)
 
 
 def _hand_over_quickly() -> None:

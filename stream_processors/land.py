@@ -27,6 +27,7 @@ from stream_processors.correlate import KnownContext, Touch
 from stream_processors.dimensions import DimensionKeys, RunKey
 from stream_processors.insert import insert
 from stream_processors.join import Keys, join, locate
+from stream_processors.landing_cursor import giving_cursor
 from stream_processors.right_of_way import RightOfWay
 from stream_processors.rows import Joined, Located, Row
 from stream_processors.shapes import Shapes, ShapesMoved
@@ -81,6 +82,7 @@ class Landing:
     ) -> None:
         """`settle_letters` is told last, in the same transaction; as it is, it keeps what could not be landed."""
         self._way = way or RightOfWay()
+        self._cursors = giving_cursor(self._way)
         self._connect = connect
         self._connection: Connection[Any] | None = None
         self._mapping = mapping
@@ -129,6 +131,7 @@ class Landing:
         if self._connection is None or self._connection.closed or self._connection.broken:
             self.close()
             self._connection = self._connect()
+            self._connection.cursor_factory = self._cursors
         return self._connection
 
     def _ensure_months(self, connection: Connection[Any], batch: Batch, entered: list[_Entered]) -> None:
@@ -156,9 +159,8 @@ class Landing:
 
     def _land(self, cursor: Cursor[Any], batch: Batch, entered: list[_Entered]) -> Landed:
         self._ownership.advance(cursor, batch.spans)
-        with self._way.given():
-            contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
-            correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
+        contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
+        correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = _scenario_changes(batch, keys)
         amendable = amend.scenarios_of(cursor, batch.contexts)
@@ -170,9 +172,7 @@ class Landing:
         amended = amend.by_context(cursor, _known_users(batch, keys))
         placements = {run.run: run.scenario for run in placed if run.scenario is not None}
         late = amend.changes_by_run(cursor, placements)
-        touches = [*_touches(distinct, amended, late), *_attempted(batch, keys)]
-        with self._way.given():
-            anew = correlate.touch(cursor, touches)
+        anew = correlate.touch(cursor, [*_touches(distinct, amended, late), *_attempted(batch, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         started = {run.run for run in placed} | _changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
@@ -225,10 +225,9 @@ class Landing:
             if row.action_text is not None
         ]
         lines = [(row.text, rows.located_text(place)) for row, place in zip(batch.log_rows, located, strict=True)]
-        with self._way.given():
-            new_changes = insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
-            insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
-            new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
+        new_changes = insert(cursor, "fact_row_change", rows.ROW_CHANGE, texts)
+        insert(cursor, "fact_user_action", rows.USER_ACTION, actions)
+        new_logs = insert(cursor, "fact_cloudwatch_log", rows.CLOUDWATCH_LOG, lines)
         cursor.executemany(_SNAPSHOTS, [_snapshot_row(row, keys) for row in batch.snapshots])
         states = land_transitions(cursor, _transition_rows(entered, keys, joined))
         changes = [(row.change, row.action, known) for row, known in zip(batch.change_rows, joined, strict=True)]
