@@ -59,9 +59,18 @@ class _InFlight:
     """A batch on its way to the agent, and the future that tells when it has landed."""
 
     def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-        self.taken = False
+        self._batch: Batch | None = batch
         self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def taken(self) -> bool:
+        return self._batch is None
+
+    def take(self) -> Batch:
+        """Once. Whoever takes it has it alone: its memory is free as soon as it has landed."""
+        assert self._batch is not None
+        batch, self._batch = self._batch, None
+        return batch
 
     async def wait(self, service: Any) -> None:
         """Until it has landed; a stopping worker's agent may never take it, and then it is read again."""
@@ -98,9 +107,8 @@ def create_app(settings: Settings) -> AuditApp:
         async for found in batches:
             if app.landing_is_over:
                 continue
-            found.taken = True
             try:
-                await asyncio.get_running_loop().run_in_executor(landing, worker.land, found.batch)
+                await asyncio.get_running_loop().run_in_executor(landing, worker.land, found.take())
             except Exception as error:
                 app.landing_is_over = True
                 found.landed.set_exception(error)
@@ -174,6 +182,7 @@ async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExec
         if batch.records and not service.should_stop:
             worker.source.landing()
             in_flight.append(_InFlight(batch))
+            del batch
             await lane.put(in_flight[-1])
     while in_flight:
         await in_flight.popleft().wait(service)
