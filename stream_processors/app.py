@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import sys
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ import faust
 from faust.app.base import BootStrategy
 
 from clearsight.settings import Settings, load_settings
-from stream_processors.batch import Batch
 from stream_processors.connector_watch import EVERY_S, ConnectorWatch
+from stream_processors.lane import Lane
 from stream_processors.metrics import PipelineCollector, WorkerMetrics, serve
 from stream_processors.worker import Worker, connector
 
@@ -29,8 +28,6 @@ log = logging.getLogger(__name__)
 
 READY_FILE = "CLEARSIGHT_READY_FILE"
 TICK_S = 1.0
-AHEAD = 2
-"""Batches that land or are ready to: batches differ in size, and who lands must not wait for who decodes."""
 STOP_LIMIT_S = 120.0
 
 
@@ -48,36 +45,9 @@ class AuditApp(faust.App):  # type: ignore[misc]
     BootStrategy = _WithoutConsumer
     failure: BaseException | None = None
     """Why the worker stopped, where it did not stop by request."""
-    landing_is_over = False
-    """A batch failed, or the worker stops: those after it are read again."""
 
     def _create_directories(self) -> None:
         """Faust would make a folder for its tables wherever the worker was started; there are none."""
-
-
-class _InFlight:
-    """A batch on its way to the agent, and the future that tells when it has landed."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch: Batch | None = batch
-        self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def taken(self) -> bool:
-        return self._batch is None
-
-    def take(self) -> Batch:
-        """Once. Whoever takes it has it alone: its memory is free as soon as it has landed."""
-        assert self._batch is not None
-        batch, self._batch = self._batch, None
-        return batch
-
-    async def wait(self, service: Any) -> None:
-        """Until it has landed; a stopping worker's agent may never take it, and then it is read again."""
-        while not self.landed.done() and (self.taken or not service.should_stop):
-            await asyncio.wait([self.landed], timeout=0.2)
-        if self.landed.done():
-            self.landed.result()
 
 
 def create_app(settings: Settings) -> AuditApp:
@@ -96,24 +66,17 @@ def create_app(settings: Settings) -> AuditApp:
         web_enabled=False,
         topic_disable_leader=True,
     )
-    lane = app.channel(maxsize=1)
+    channel = app.channel(maxsize=1)
     landing, reading, timing, watching = (
         ThreadPoolExecutor(1, name) for name in ("landing", "reading", "timing", "watching")
     )
+    lane = Lane(worker, channel, reading, landing)
     watch = ConnectorWatch(settings.connect, connector(settings))
 
-    @app.agent(lane)  # type: ignore[untyped-decorator]
+    @app.agent(channel)  # type: ignore[untyped-decorator]
     async def land(batches: Any) -> None:
         async for found in batches:
-            if app.landing_is_over:
-                continue
-            try:
-                await asyncio.get_running_loop().run_in_executor(landing, worker.land, found.take())
-            except Exception as error:
-                app.landing_is_over = True
-                found.landed.set_exception(error)
-            else:
-                found.landed.set_result(None)
+            await lane.land(found)
 
     @app.service
     class Batches(faust.Service):  # type: ignore[misc]
@@ -143,12 +106,11 @@ def create_app(settings: Settings) -> AuditApp:
         async def pump(self) -> None:
             self.pumped.clear()
             try:
-                await _pump(self, worker, lane, reading)
+                await lane.pump(lambda: bool(self.should_stop), _announce)
             except Exception as error:
                 app.failure = error
                 await self.crash(error)
             finally:
-                app.landing_is_over = True
                 self.pumped.set()
 
     @app.timer(TICK_S)  # type: ignore[untyped-decorator]
@@ -166,26 +128,6 @@ def create_app(settings: Settings) -> AuditApp:
             await asyncio.get_running_loop().run_in_executor(watching, watch.look)
 
     return app
-
-
-async def _pump(service: Any, worker: Worker, lane: Any, reading: ThreadPoolExecutor) -> None:
-    loop = asyncio.get_running_loop()
-    in_flight: deque[_InFlight] = deque()
-    announced = False
-    while not service.should_stop:
-        batch = await loop.run_in_executor(reading, worker.read)
-        while in_flight and (len(in_flight) >= AHEAD or in_flight[0].landed.done()):
-            await in_flight.popleft().wait(service)
-        if worker.source.assigned and not announced:
-            announced = True
-            _announce()
-        if batch.records and not service.should_stop:
-            worker.source.landing()
-            in_flight.append(_InFlight(batch))
-            del batch
-            await lane.put(in_flight[-1])
-    while in_flight:
-        await in_flight.popleft().wait(service)
 
 
 def _hand_over_quickly() -> None:
