@@ -80,8 +80,10 @@ def run(worker: _Worker, stop_when: Callable[[], bool], meanwhile: Callable[[], 
         beside = asyncio.get_running_loop().run_in_executor(None, meanwhile)
         try:
             await asyncio.wait_for(lane.pump(stop_when, lambda: announced.append("assigned")), LIMIT_S)
-            await asyncio.sleep(0)  # whatever the agent had been handed
         finally:
+            while not channel.empty():
+                await asyncio.sleep(0)  # the agent takes whatever it had been handed
+            await asyncio.sleep(0)
             landing_task.cancel()
             await beside
 
@@ -109,10 +111,15 @@ def test_so_many_are_read_ahead_and_not_more() -> None:
 
 
 def test_none_lands_after_one_that_failed() -> None:
-    worker = _Worker(fails=2)
-    with pytest.raises(ValueError, match="batch 2"):
-        run(worker, lambda: False)
-    assert worker.landed == [0, 1]
+    worker = _Worker(fails=0, may_land=False)
+
+    def look() -> None:
+        until(lambda: len(worker.read_offsets) == AHEAD + 1)
+        worker.may_land.set()
+
+    with pytest.raises(ValueError, match="batch 0"):
+        run(worker, lambda: False, look)
+    assert worker.landed == []
 
 
 def test_what_was_taken_lands_before_it_stops() -> None:
