@@ -75,15 +75,14 @@ def run(worker: _Worker, stop_when: Callable[[], bool], meanwhile: Callable[[], 
         async def agent() -> None:
             while True:
                 await lane.land(await channel.get())
+                channel.task_done()
 
         landing_task = asyncio.create_task(agent())
         beside = asyncio.get_running_loop().run_in_executor(None, meanwhile)
         try:
             await asyncio.wait_for(lane.pump(stop_when, lambda: announced.append("assigned")), LIMIT_S)
         finally:
-            while not channel.empty():
-                await asyncio.sleep(0)  # the agent takes whatever it had been handed
-            await asyncio.sleep(0)
+            await asyncio.wait_for(channel.join(), LIMIT_S)  # the agent takes whatever it had been handed
             landing_task.cancel()
             await beside
 
