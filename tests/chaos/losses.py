@@ -102,6 +102,14 @@ def _delete_topic(scene: Scene, random: Random) -> None:
         admin.delete_topics([topic], operation_timeout=REQUEST_S)[topic].result()
         _until(lambda: topic not in admin.list_topics(timeout=REQUEST_S).topics)
     _persist(lambda: create_topics(settings.kafka, tables))
+    _until(lambda: _worker_ended(scene))  # it looks every few seconds, and finds the gap when it is started again
+
+
+def _worker_ended(scene: Scene) -> bool:
+    try:
+        return scene.ground.process("worker").status() == psutil.STATUS_ZOMBIE
+    except (StackError, psutil.NoSuchProcess):
+        return True
 
 
 def _pass_positions(scene: Scene, random: Random) -> None:
