@@ -26,8 +26,8 @@ def export(ground: Ground, folder: Path, form: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ground.reporting() as connection, connection.cursor() as cursor:
         for fact in facts(connection):
-            command = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT {})").format(
-                sql.Identifier("rpt", fact), sql.SQL(form)
+            command = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT {})").format(
+                _columns(connection, fact), sql.Identifier("rpt", fact), sql.SQL(form)
             )
             with _file(folder, fact, form).open("wb") as file, cursor.copy(command) as copy:
                 for block in copy:
@@ -48,12 +48,24 @@ def copy_in(ground: Ground, folder: Path, form: str, say: Callable[[str], None])
 
 
 def _copy_one(connection: psycopg.Connection[Any], fact: str, path: Path, form: str) -> float:
-    command = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(sql.Identifier(SCHEMA, fact), sql.SQL(form))
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+        sql.Identifier(SCHEMA, fact), _columns(connection, fact), sql.SQL(form)
+    )
     began_s = time.perf_counter()
     with path.open("rb") as file, connection.cursor() as cursor, cursor.copy(command) as copy:
         while block := file.read(CHUNK_BYTES):
             copy.write(block)
     return time.perf_counter() - began_s
+
+
+def _columns(connection: psycopg.Connection[Any], fact: str) -> sql.Composable:
+    """Those that a row brings: PostgreSQL makes the generated ones itself, here as there."""
+    found = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND attgenerated = '' ORDER BY attnum",
+        [f"rpt.{fact}"],
+    ).fetchall()
+    return sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
 
 
 def _file(folder: Path, fact: str, form: str) -> Path:
