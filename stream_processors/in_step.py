@@ -20,7 +20,7 @@ FULL, ROOMY = 4_000, 1_000
 """Records of one partition that wait before it is paused, and before it is read again."""
 FULL_BYTES, ROOMY_BYTES = 8 * 1024 * 1024, 2 * 1024 * 1024
 """The same by their size."""
-ALL_BYTES = 64 * 1024 * 1024
+ALL_BYTES = 32 * 1024 * 1024
 """Of all partitions: from here on none is read of which records wait."""
 BATCH_BYTES = 8 * 1024 * 1024
 """A batch ends with the record that reaches this: landing it takes several times as much memory."""

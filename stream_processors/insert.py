@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.errors import FeatureNotSupported, UniqueViolation
 
-_ROWS_AT_ONCE = 1000
+_ROWS_AT_ONCE = 200
 
 
 def insert(cursor: Cursor[Any], fact: str, columns: str, new: list[tuple[str, str]]) -> set[UUID] | None:
