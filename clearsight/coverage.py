@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from clearsight.origin import lsn_of
 
 EVERY_CHANGE = "*"
 """Stands for the topics of all tables."""
+
+ENDED = datetime(9999, 1, 1, tzinfo=UTC)
+"""Through which a log group that is read no longer has landed: once its last lines have, nobody waits for it."""
 
 COUNT_LIMIT = 1000
 """Pending and unlinked events are counted up to this many."""
@@ -132,7 +135,7 @@ def coverage(
     """
     sources = [mark for mark in watermarks if mark.kind == "changes"]
     slowest = min(sources, key=lambda mark: mark.through_at, default=None)
-    read = {mark.name: mark.through_at for mark in watermarks if mark.kind == "logs"}
+    read = {mark.name: mark.through_at for mark in watermarks if mark.kind == "logs" and mark.through_at < ENDED}
     logs = [LogsCoverage(group, read.get(group)) for group in sorted({*groups} or read)]
     throughs = [slowest.through_at if slowest else None, *(group.through for group in logs)]
     return Coverage(

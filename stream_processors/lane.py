@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -51,6 +51,8 @@ class Reader(Protocol):
 
     def landing(self) -> None: ...
 
+    def gone(self) -> None: ...
+
 
 class Lands(Protocol):
     """A worker: `read` and `land` block, each in a thread of its own."""
@@ -76,6 +78,7 @@ class Lane:
     async def land(self, found: InFlight) -> None:
         """What the agent does with each."""
         if self._is_over:
+            self._worker.source.gone()  # a revocation waits for whatever is on its way
             return
         try:
             await asyncio.get_running_loop().run_in_executor(self._landing, self._worker.land, found.take())
@@ -92,7 +95,11 @@ class Lane:
         announced = False
         try:
             while not stopping():
-                batch = await asyncio.get_running_loop().run_in_executor(self._reading, self._worker.read)
+                try:
+                    batch = await asyncio.get_running_loop().run_in_executor(self._reading, self._worker.read)
+                except Exception:
+                    _raise_what_came_first(in_flight)
+                    raise
                 while in_flight and (len(in_flight) >= AHEAD or in_flight[0].landed.done()):
                     await in_flight.popleft().wait(stopping)
                 if self._worker.source.assigned and not announced:
@@ -107,3 +114,10 @@ class Lane:
                 await in_flight.popleft().wait(stopping)
         finally:
             self._is_over = True
+
+
+def _raise_what_came_first(in_flight: Iterable[InFlight]) -> None:
+    """A batch that failed may be why nothing could be read."""
+    for found in in_flight:
+        if found.landed.done():
+            found.landed.result()

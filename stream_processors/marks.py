@@ -17,14 +17,12 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg import Cursor
 
+from clearsight.coverage import ENDED
 from clearsight.events import StreamPosition
 from clearsight.instants import from_us, to_us
 from stream_processors.batch import Batch
 
 _KEEP = "INSERT INTO rpt.watermark (kind, name, through_at, position, offsets) VALUES (%s, %s, %s, %s, %s)"
-
-# A log group that is read no longer is not waited for.
-_FORGET = "DELETE FROM rpt.watermark WHERE kind = 'logs' AND name = %s"
 
 _PRUNE = """
 DELETE FROM rpt.watermark w USING (
@@ -73,11 +71,9 @@ def keep(cursor: Cursor[Any], source: str, logs_topic: str, batch: Batch) -> Non
         newest = max(span.last_us or 0 for span in batch.spans)
         _write(cursor, "contexts", source, from_us(newest), through, {})
     for group in {found.state.group: found.state for found in batch.progress}.values():
-        if group.ended is not None:
-            cursor.execute(_FORGET, (group.group,))
-            continue
         offsets = {f"{logs_topic}/{partition}": offset for partition, offset in group.offsets.items()}
-        _write(cursor, "logs", group.group, from_us(group.through * 1000), None, offsets)
+        reached = from_us(group.through * 1000) if group.ended is None else ENDED
+        _write(cursor, "logs", group.group, reached, None, offsets)
 
 
 def keep_changes(cursor: Cursor[Any], source: str, through_us: int, position: int, offsets: dict[str, int]) -> None:

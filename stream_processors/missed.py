@@ -88,7 +88,7 @@ def _deleted(cursor: Cursor[Any], topic: str, group: ForwarderState) -> None:
     after, before = group.through, max(group.through, group.written)
     cursor.execute(
         _LAPSED,
-        (topic, f"deleted {group.group} {group.written}", reason, from_us(after * 1000), from_us(before * 1000)),
+        (topic, f"deleted {group.group} {group.through}", reason, from_us(after * 1000), from_us(before * 1000)),
     )
 
 

@@ -176,7 +176,7 @@ class Source:
     def gone(self) -> None:
         """A batch is no longer on its way."""
         with self._counting:
-            self._on_their_way -= 1
+            self._on_their_way = max(0, self._on_their_way - 1)
             if self._on_their_way == 0:
                 self._idle.set()
 

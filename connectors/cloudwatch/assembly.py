@@ -112,7 +112,12 @@ class Assembly:
             routes=self.routes,
             health=self.health,
             ready=ready,
-            discovery=Discovery(lambda: [make(target) for target in finder.discover()], finder.forget, finder.why_not),
+            discovery=Discovery(
+                lambda: [make(target) for target in finder.discover()],
+                finder.forget,
+                # one of several loops cannot tell what the others read
+                finder.why_not if len(list(places(self._settings.cloudwatch))) == 1 else lambda name: None,
+            ),
             place=f"{place.account} in {place.region}",
         )
 

@@ -95,6 +95,7 @@ class Forwarder:
         self._written: dict[str, tuple[float, int]] = {}
         self._is_ready = False
         self._is_routed = False
+        self._others_ended = False
 
     def run(self) -> None:
         """Until asked to stop; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
@@ -111,6 +112,8 @@ class Forwarder:
                 self._close()
             else:
                 log.warning("the lease is another's: this forwarder stands by")
+                for pull in self._pulls:
+                    pull.stand_by()
                 self._outbox.renew()
 
     def recover(self) -> None:
@@ -194,6 +197,7 @@ class Forwarder:
         )
         pull.let_go()
         self._checkpoint(pull, at_once=True)
+        self._outbox.settle()
         self._pulls = [other for other in self._pulls if other is not pull]
         self._found_by_prefix.discard(pull.name)
         self._routes.remove(pull.origin)
@@ -206,7 +210,7 @@ class Forwarder:
             named = (batch.account, batch.group)
             pull = next((p for p in self._pulls if (p.origin.account, p.origin.group) == named), None)
             if pull is None:
-                batch.refused("its log group was deleted")
+                batch.refused("its log group is not read now")
                 continue
             try:
                 pull.push(batch.events)
@@ -223,8 +227,8 @@ class Forwarder:
             self._found += self._discovery.new()
             if self._found:
                 self._take_up(self._found)
-            if not self._is_routed:
-                self._end_others()
+        except DeliveryFailed:
+            raise
         except Unavailable as error:
             log.warning("%s are not looked for now: %s", self._what_is_looked_for, error.message)
             self._health.failed(self._what_is_looked_for, _kind_of(error), error.message)
@@ -236,16 +240,25 @@ class Forwarder:
         if not self._is_routed:
             self._is_routed = True
             self._routes.complete()
+        if not self._others_ended:
+            self._end_others()
 
     def _end_others(self) -> None:
         """Groups that were read before this start and are not any more: nobody is to wait for them."""
-        read = {pull.name for pull in (*self._pulls, *self._found)}
-        for state in self._recovery.states():
+        read = {pull.name for pull in self._pulls}
+        try:
+            states = self._recovery.states()
+        except Unavailable as error:
+            log.warning("groups of before are looked at later: %s", error.message)
+            return
+        for state in states:
             if state.group in read or state.ended or not (why := self._discovery.why_not(state.group)):
                 continue
             log.warning("%s is no longer read (%s)", state.group, why)
             ended = msgspec.structs.replace(state, ended=why, written=self._clock())
             self._outbox.send(self._topics.forwarder_state, state.group.encode(), encode_state(ended), None, None)
+        self._outbox.settle()
+        self._others_ended = True
 
     def _checkpoint(self, pull: GroupPull, *, at_once: bool = False) -> None:
         now, through = time.monotonic(), pull.progress.through

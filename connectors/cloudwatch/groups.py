@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from clearsight.errors import ConfigurationError
-from clearsight.log_groups import LogGroup, is_prefix, log_group
+from clearsight.log_groups import is_prefix, log_group
 from clearsight.logline import Ended
 from connectors.cloudwatch.lines import Origin
 
@@ -52,12 +52,8 @@ class GroupFinder:
         found = [self._target(name) for prefix in self._prefixes for name in self._names(prefix)]
         return self._new(found)
 
-    def why_not(self, name: str) -> Ended | None:
-        """Why a group that had been read is not there to be read; None where it is another account's or region's, and for
-        others to say."""
-        place = LogGroup(self._account, self._region, "").called(self._home.account, self._home.region)
-        if not name.startswith(place) or ":" in name[len(place) :]:
-            return None
+    def why_not(self, name: str) -> Ended:
+        """Why a group that had been read is not there to be read."""
         begins = tuple(self._target(prefix).name for prefix in self._prefixes)
         return "deleted" if name.startswith(begins) else "unnamed"
 

@@ -111,6 +111,10 @@ class GroupPull:
         self._ended = "deleted"
         self._meter.gone(self.name)
 
+    def stand_by(self) -> None:
+        """Another forwarder reads it, and says how far."""
+        self._meter.gone(self.name)
+
     def state(self) -> ForwarderState:
         """The checkpoint to write now."""
         offsets = {**self._base_offsets, **self._outbox.next_offsets(self._topic)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearsight.coverage import Counts, Gap, Watermark, coverage, position_text
+from clearsight.coverage import ENDED, Counts, Gap, Watermark, coverage, position_text
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +49,13 @@ def test_a_group_that_never_reported_is_listed_and_makes_it_incomplete():
 def test_a_group_that_is_no_longer_read_holds_nothing_back():
     left = Watermark("logs", "/left", NOW - timedelta(days=30))
     found = ask([*marks(), left], until=NOW - timedelta(seconds=2))
+    assert found.complete
+    assert [group.group for group in found.logs] == ["/api", "/engine"]
+
+
+def test_a_group_that_has_ended_holds_nothing_back_where_the_groups_are_not_known():
+    ended = [*marks(), Watermark("logs", "/deleted", ENDED)]
+    found = coverage(ended, NOTHING, (), (), NOW, NOW - timedelta(seconds=2))
     assert found.complete
     assert [group.group for group in found.logs] == ["/api", "/engine"]
 

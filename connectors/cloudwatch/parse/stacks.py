@@ -165,7 +165,7 @@ def _before_frame(stack: str) -> str:
     return (stack[: frame.start()] if frame else stack.lstrip().partition("\n")[0]).partition("\nCaused by: ")[0]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _fingerprint(kind: str | None, frames: tuple[str, ...]) -> str | None:
     """An error storm repeats one stack."""
     if not kind and not frames:

@@ -237,7 +237,7 @@ def test_what_was_pushed_for_a_group_that_is_gone_meanwhile_is_refused(tmp_path:
     batch = PushBatch(bench.account, "/gone", [])
     bench.inbox.put(batch)
     bench.cycles(1)
-    with pytest.raises(Refused, match="deleted"):
+    with pytest.raises(Refused, match="not read"):
         batch.done.result(0)
 
 

@@ -31,13 +31,17 @@ class _Worker:
         self.read_offsets: list[int] = []
         self.landed: list[int] = []
         self.most_ahead = 0
+        self.on_their_way = 0
         self.may_land = threading.Event()
         self._fails = fails
         if may_land:
             self.may_land.set()
 
     def landing(self) -> None:
-        pass
+        self.on_their_way += 1
+
+    def gone(self) -> None:
+        self.on_their_way -= 1
 
     def read(self) -> Batch:
         offset = len(self.read_offsets)
@@ -50,6 +54,7 @@ class _Worker:
     def land(self, batch: Batch) -> None:
         assert self.may_land.wait(LIMIT_S)
         offset = batch.records[0].offset
+        self.gone()
         if offset == self._fails:
             raise ValueError(f"batch {offset}")
         self.landed.append(offset)
@@ -119,6 +124,7 @@ def test_none_lands_after_one_that_failed() -> None:
     with pytest.raises(ValueError, match="batch 0"):
         run(worker, lambda: False, look)
     assert worker.landed == []
+    assert worker.on_their_way == 0, "a revocation would wait for ever"
 
 
 def test_what_was_taken_lands_before_it_stops() -> None:
