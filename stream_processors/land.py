@@ -82,7 +82,6 @@ class Landing:
     ) -> None:
         """`settle_letters` is told last, in the same transaction; as it is, it keeps what could not be landed."""
         self._way = way or RightOfWay()
-        self._cursors = giving_cursor(self._way)
         self._connect = connect
         self._connection: Connection[Any] | None = None
         self._mapping = mapping
@@ -131,7 +130,7 @@ class Landing:
         if self._connection is None or self._connection.closed or self._connection.broken:
             self.close()
             self._connection = self._connect()
-            self._connection.cursor_factory = self._cursors
+            self._connection.cursor_factory = giving_cursor(self._way, self._connection.cursor_factory)
         return self._connection
 
     def _ensure_months(self, connection: Connection[Any], batch: Batch, entered: list[_Entered]) -> None:

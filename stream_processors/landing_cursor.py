@@ -15,11 +15,11 @@ MUCH = 10_000
 another thread has begun."""
 
 
-def giving_cursor(way: RightOfWay) -> type[Cursor[Any]]:
-    """For a connection's `cursor_factory`."""
+def giving_cursor(way: RightOfWay, kind: type[Cursor[Any]]) -> type[Cursor[Any]]:
+    """For a connection's `cursor_factory`, instead of the `kind` that it has."""
 
-    class Giving(Cursor[Any]):
-        def execute(self, query: Any, params: Any = None, **options: Any) -> Giving:
+    class Giving(kind):  # type: ignore[misc, valid-type]
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
             first = params[0] if isinstance(params, list | tuple) and params else None
             if not isinstance(first, str) or len(first) < MUCH:
                 return super().execute(query, params, **options)

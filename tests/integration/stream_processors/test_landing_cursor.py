@@ -29,7 +29,7 @@ def connection() -> Iterator[psycopg.Connection[Any]]:
 def others_worked(connection: psycopg.Connection[Any], ask: Callable[[psycopg.Cursor[Any]], object]) -> bool:
     """While the cursor was at it."""
     way = RightOfWay(LIMIT_S)
-    connection.cursor_factory = giving_cursor(way)
+    connection.cursor_factory = giving_cursor(way, psycopg.Cursor)
 
     def work(_: object = None) -> list[int]:
         return list(way.paced(range(1)))
