@@ -95,11 +95,7 @@ class Lane:
         announced = False
         try:
             while not stopping():
-                try:
-                    batch = await asyncio.get_running_loop().run_in_executor(self._reading, self._worker.read)
-                except Exception:
-                    _raise_what_came_first(in_flight)
-                    raise
+                batch = await self._read(in_flight)
                 while in_flight and (len(in_flight) >= AHEAD or in_flight[0].landed.done()):
                     await in_flight.popleft().wait(stopping)
                 if self._worker.source.assigned and not announced:
@@ -115,9 +111,12 @@ class Lane:
         finally:
             self._is_over = True
 
-
-def _raise_what_came_first(in_flight: Iterable[InFlight]) -> None:
-    """A batch that failed may be why nothing could be read."""
-    for found in in_flight:
-        if found.landed.done():
-            found.landed.result()
+    async def _read(self, in_flight: Iterable[InFlight]) -> Batch:
+        """Where that fails, a batch that failed before may be why: then what that raised."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, self._worker.read)
+        except Exception:
+            for found in in_flight:
+                if found.landed.done():
+                    found.landed.result()
+            raise

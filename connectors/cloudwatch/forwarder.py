@@ -227,8 +227,6 @@ class Forwarder:
             self._found += self._discovery.new()
             if self._found:
                 self._take_up(self._found)
-        except DeliveryFailed:
-            raise
         except Unavailable as error:
             log.warning("%s are not looked for now: %s", self._what_is_looked_for, error.message)
             self._health.failed(self._what_is_looked_for, _kind_of(error), error.message)

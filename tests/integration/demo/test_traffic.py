@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from kit.waiting import until
 
 from clearsight.demo.application import ForecastApplication, connect
 from clearsight.demo.log_lines import application_logs
@@ -89,10 +90,7 @@ def test_runs_of_everyday_scenarios_succeed(application: ForecastApplication, ad
     before = position(admin)
     traffic = Traffic.seeded(application, Seeds(4), workers=2)
     traffic.start(Pace(400, time.monotonic()))
-    give_up = time.monotonic() + 30
-    while sum(finished_runs(admin, before).values()) < 5:
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    until(lambda: sum(finished_runs(admin, before).values()) >= 5, "runs finish", 30)
     traffic.stop()
     assert finished_runs(admin, before).keys() == {"succeeded"}
 

@@ -36,7 +36,8 @@ def test_others_stand_back_while_it_is_taken_and_go_on_when_it_is_given() -> Non
         assert started.wait(LIMIT_S)
         with way.taken():
             given.set()
-            time.sleep(0.01)
+            with pytest.raises(TimeoutError):
+                working.result(0.05)
             assert len(done) == STEP
             with way.given():
                 working.result(LIMIT_S)
