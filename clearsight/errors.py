@@ -72,3 +72,8 @@ class Incomplete(ClearSightError):
 
 class Fenced(LandingError):
     pass
+
+
+def first_line_of(error: BaseException) -> str:
+    """Of what it says; its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

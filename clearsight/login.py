@@ -9,6 +9,7 @@ from psycopg import Connection, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from clearsight.doctor.finding import Away
+from clearsight.errors import first_line_of
 
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 3_000
@@ -40,7 +41,7 @@ def place_of(dsn: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """Its reason; libpq puts the address before it, which is said anyway."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = first_line_of(error)
     _, fatal, reason = line.partition("FATAL:")
     return reason.strip() if fatal else line
 

@@ -24,7 +24,7 @@ from confluent_kafka import (
 from psycopg import Connection
 
 from clearsight.callbacks import Callbacks
-from clearsight.errors import LandingError, PositionLost, Unavailable
+from clearsight.errors import LandingError, PositionLost, Unavailable, first_line_of
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
 from stream_processors.in_step import InStep
@@ -128,7 +128,7 @@ class Source:
             raise unavailable(error.args[0]) from None
         except psycopg.OperationalError as error:
             raise Unavailable(
-                f"the reporting database did not answer: {str(error).strip().splitlines()[0]}",
+                f"the reporting database did not answer: {first_line_of(error)}",
                 "start it; the worker goes on where it was",
             ) from None
 

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException, Producer
 from psycopg import Connection
 from psycopg.types.json import set_json_loads
 
-from clearsight.errors import Unavailable
+from clearsight.errors import Unavailable, first_line_of
 from clearsight.events import Event, StreamPosition
 from clearsight.settings import Settings, required
 from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
@@ -88,7 +88,7 @@ class Worker:
                 self._undecodable.remember(connection)
         except psycopg.OperationalError as error:
             raise Unavailable(
-                f"the reporting database did not answer: {_first_line(error)}", "check CLEARSIGHT_REPORT__WRITER_DSN"
+                f"the reporting database did not answer: {first_line_of(error)}", "check CLEARSIGHT_REPORT__WRITER_DSN"
             ) from None
         self.source.topics.check()
 
@@ -133,7 +133,7 @@ class Worker:
         except (psycopg.Error, KafkaException, Unavailable) as error:
             if isinstance(error, psycopg.Error) and not away(error):
                 raise
-            log.warning("not done this time, again in a second: %s", _first_line(error))
+            log.warning("not done this time, again in a second: %s", first_line_of(error))
 
     def _check_topics(self) -> None:
         if time.monotonic() - self._topics_checked_s > TOPICS_EVERY_S:
@@ -164,7 +164,8 @@ class Worker:
             if not away(error):
                 raise
             raise Unavailable(
-                f"the reporting database stayed away: {_first_line(error)}", "start it; the worker goes on where it was"
+                f"the reporting database stayed away: {first_line_of(error)}",
+                "start it; the worker goes on where it was",
             ) from None
         raise AssertionError("unreachable: the last attempt raises")
 
@@ -280,7 +281,3 @@ def _usable(connection: Connection[Any] | None, connect: Callable[[], Connection
 def _furthest(spans: list[Span]) -> list[Span]:
     """One span a partition: the last one counts."""
     return list({(span.topic, span.partition): span for span in spans}.values())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

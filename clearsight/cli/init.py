@@ -134,7 +134,7 @@ def _read(source: str, schemas: list[str] | None, answers: Answers | None = None
     """The catalogue; with `answers`, which is not None where something is proposed, with samples of status columns."""
     import psycopg
 
-    from clearsight.errors import SourceError, Unavailable
+    from clearsight.errors import SourceError, Unavailable, first_line_of
     from clearsight.proposal.propose import wanted_samples
     from connectors.debezium.catalogue import only_reading, read_catalogue, sampled_values
     from connectors.debezium.source import connect
@@ -146,7 +146,7 @@ def _read(source: str, schemas: list[str] | None, answers: Answers | None = None
             if answers is not None and catalogue.tables:
                 catalogue = catalogue.with_samples(sampled_values(connection, wanted_samples(catalogue, answers)))
     except psycopg.Error as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line_of(error)
         raise Unavailable(f"reading the catalogue: {reason}", "try again when the database is less busy") from None
     if catalogue.server_version < _OLDEST:
         version = catalogue.server_version // 10_000

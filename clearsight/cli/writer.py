@@ -21,7 +21,7 @@ def writer(settings: Settings) -> Iterator[Connection[Any]]:
     """
     import psycopg
 
-    from clearsight.errors import ConfigurationError, Unavailable
+    from clearsight.errors import ConfigurationError, Unavailable, first_line_of
     from stream_processors.worker import connector
 
     try:
@@ -32,7 +32,7 @@ def writer(settings: Settings) -> Iterator[Connection[Any]]:
             "the reporting database does not have the newest schema", "run `clearsight migrate`"
         ) from None
     except psycopg.OperationalError as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line_of(error)
         raise Unavailable(
             f"the reporting database did not answer: {reason}", "check CLEARSIGHT_REPORT__WRITER_DSN"
         ) from None
