@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from confluent_kafka import Producer
+from kit.killing import kill
 from kit.product import Product
 from kit.waiting import until
 
@@ -109,15 +110,9 @@ def test_the_databases_killed_in_the_middle(running: Product, settings: Settings
 
 def test_the_worker_stops_when_asked(running: Product) -> None:
     pid = running.pid("worker")
-    os.kill(pid, signal.SIGTERM)
-    until(lambda: not os.path.exists(f"/proc/{pid}") or _is_zombie(pid), "the worker stopped", 15)
+    kill(pid, signal.SIGTERM)
     running.run("up")
     assert running.pid("worker") != pid
-
-
-def _is_zombie(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.mark.parametrize(

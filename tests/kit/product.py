@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
+from kit.killing import kill
 
 
 class Product:
@@ -59,7 +59,7 @@ class Product:
         return pid
 
     def kill(self, part: str) -> None:
-        os.kill(self.pid(part), signal.SIGKILL)
+        kill(self.pid(part))
 
     def processes(self) -> list[psutil.Process]:
         """Every process that was started for this home."""

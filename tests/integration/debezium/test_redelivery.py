@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -11,6 +9,7 @@ import psycopg
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from kit.killing import kill
 from kit.stacks import servers_of, stack_of
 from kit.waiting import until
 
@@ -60,7 +59,7 @@ class Site:
         return sum(int(end.result().offset) for end in ends.values())
 
     def kill_connect(self) -> None:
-        os.kill(state.load(self.stack.home).processes["connect"].pid, signal.SIGKILL)
+        kill(state.load(self.stack.home).processes["connect"].pid)
 
     def landed(self, node: str) -> tuple[int, int]:
         """Facts, and different rows among them."""

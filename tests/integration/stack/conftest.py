@@ -53,13 +53,6 @@ def pid_of(stack: Stack, name: str) -> int:
     return pid
 
 
-def kill(pid: int) -> None:
-    """As the kernel does when memory is short; returns when the process is gone."""
-    process = psutil.Process(pid)
-    process.kill()
-    process.wait(10)
-
-
 def processes_of(home: Path) -> list[psutil.Process]:
     """Whatever runs with this home, found without the supervisor's own means."""
     text = str(home)

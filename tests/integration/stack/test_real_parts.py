@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from kit.killing import kill
 
 from clearsight.errors import StackError
 from clearsight.stack import connect, jars, kafka, postgres, state
@@ -18,7 +19,7 @@ from clearsight.stack.part import Site
 from clearsight.stack.place import Place, place
 from clearsight.stack.ports import free_on_loopback
 from clearsight.stack.supervisor import Stack
-from tests.integration.stack.conftest import REAL_PARTS, kill, pid_of, processes_of, status_of
+from tests.integration.stack.conftest import REAL_PARTS, pid_of, processes_of, status_of
 
 pytestmark = pytest.mark.integration
 

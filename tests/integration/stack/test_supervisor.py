@@ -11,13 +11,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
+from kit.killing import kill
 from kit.waiting import until
 
 from clearsight.errors import StackError
 from clearsight.stack import state
+from clearsight.stack.processes import birth
 from clearsight.stack.supervisor import Stack
-from tests.integration.stack.conftest import kill, one_shot, pid_of, processes_of, service, status_of
+from tests.integration.stack.conftest import one_shot, pid_of, processes_of, service, status_of
 
 pytestmark = pytest.mark.integration
 
@@ -140,13 +143,23 @@ def test_a_restarted_part_is_another_process_and_the_others_stay(home: Path) -> 
     stack.down(purge=True)
 
 
+def born_after(record: state.ProcessRecord) -> subprocess.Popen[bytes]:
+    """A process of a later tick of the kernel's clock: the next one may start within the tick of the one before."""
+    while True:
+        process = subprocess.Popen(("sleep", "600"))
+        if birth(psutil.Process(process.pid)) != record.birth:
+            return process
+        process.kill()
+        process.wait()
+
+
 def test_a_reused_pid_is_left_alone(home: Path) -> None:
     stack = Stack(home, [service("base")])
     stack.up()
     kill(pid_of(stack, "base"))
-    stranger = subprocess.Popen(("sleep", "600"))
     kept = state.load(home)
     record = kept.processes["base"]
+    stranger = born_after(record)
     kept.processes["base"] = state.ProcessRecord(stranger.pid, record.birth, record.log_offset, ready=True)
     state.save(home, kept)
     assert status_of(stack, "base").state == "dead"
