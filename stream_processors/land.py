@@ -7,7 +7,6 @@ committed; last it settles its dead letters.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -21,9 +20,9 @@ from clearsight.lifecycle import Transition, snapshot_transitions, transitions
 from clearsight.links import only_run
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
-from stream_processors import amend, correlate, dead_letters, marks, missed, named, rows, runs
+from stream_processors import amend, concerned, correlate, dead_letters, marks, missed, named, rows, runs
 from stream_processors.batch import Batch, Span
-from stream_processors.correlate import KnownContext, Touch
+from stream_processors.correlate import KnownContext
 from stream_processors.dimensions import DimensionKeys, RunKey
 from stream_processors.insert import insert
 from stream_processors.join import Keys, join, locate
@@ -161,9 +160,9 @@ class Landing:
         contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
         correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
-        changed = _scenario_changes(batch, keys)
+        changed = concerned.scenario_changes(batch, keys)
         amendable = amend.scenarios_of(cursor, batch.contexts)
-        self._dimensions.lock_scenarios(cursor, {*changed, *_described(batch, keys), *amendable})
+        self._dimensions.lock_scenarios(cursor, {*changed, *concerned.described_scenarios(batch, keys), *amendable})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
         joined = join(batch, keys)
@@ -171,11 +170,11 @@ class Landing:
         amended = amend.by_context(cursor, _known_users(batch, keys))
         placements = {run.run: run.scenario for run in placed if run.scenario is not None}
         late = amend.changes_by_run(cursor, placements)
-        anew = correlate.touch(cursor, [*_touches(distinct, amended, late), *_attempted(batch, keys)])
+        anew = correlate.touch(cursor, [*concerned.touches(distinct, amended, late), *concerned.attempted(batch, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
-        started = {run.run for run in placed} | _changed_runs(batch, joined)
+        started = {run.run for run in placed} | concerned.changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
-        dirty = started | correlate.touched_runs(cursor, anew) | _named_runs(distinct, batch, keys)
+        dirty = started | correlate.touched_runs(cursor, anew) | concerned.named_runs(distinct, batch, keys)
         touched = correlate.touched(cursor, of_logs)
         dirty |= {run for found in touched.values() if (run := only_run(found)) is not None}
         dirty |= {found.run for found in amended if found.run is not None}
@@ -187,7 +186,9 @@ class Landing:
         landed = self._write(cursor, batch, keys, entered, joined, locate(batch, keys, touched))
         amend.logs_by_run(cursor, placements)
         moved = amend.logs_by_touch(cursor, anew)
-        runs.recompute(cursor, dirty, started, runs.Lines(_lines_of_runs(landed.logs), moved.runs), self._mapping)
+        runs.recompute(
+            cursor, dirty, started, runs.Lines(concerned.lines_of_runs(landed.logs), moved.runs), self._mapping
+        )
         marks.keep(cursor, self._mapping.source, self._names.logs, batch)
         missed.keep(cursor, self._mapping.source, self._mapping.tables(), self._names, batch)
         self._settle_letters(cursor, batch, landed)
@@ -275,68 +276,6 @@ def _known_users(batch: Batch, keys: Keys) -> dict[TransactionKey, amend.Given]:
         )
         for key, context in known
     }
-
-
-def _changed_runs(batch: Batch, joined: list[Joined]) -> set[int]:
-    found = (known.run for change, known in zip(batch.changes, joined, strict=True) if change.part == "run")
-    return {run for run in found if run is not None}
-
-
-def _named_runs(joined: Iterable[Joined], batch: Batch, keys: Keys) -> set[int]:
-    """Runs that a change or a line names."""
-    by_changes = {change.run for change in joined if change.run is not None}
-    return by_changes | {keys.runs[log.line.run_id].run for log in batch.logs if log.line.run_id}
-
-
-def _scenario_changes(batch: Batch, keys: Keys) -> dict[int, runs.ScenarioChange]:
-    """The first change of inputs or runs of each scenario; what a snapshot shows was so before every change."""
-    first = {
-        keys.scenarios[row.scenario_id]: runs.ScenarioChange(keys.scenarios[row.scenario_id], 0, 0)
-        for row in batch.snapshots
-        if row.part in ("input", "run") and row.scenario_id
-    }
-    for change in batch.changes:
-        if change.scenario_id and change.part in ("input", "run"):
-            key = keys.scenarios[change.scenario_id]
-            before = first.get(key)
-            if before is None or (change.commit_lsn, change.lsn) < before[1:]:
-                first[key] = runs.ScenarioChange(key, change.commit_lsn, change.lsn)
-    return first
-
-
-def _described(batch: Batch, keys: Keys) -> set[int]:
-    described = (row for row in batch.rows() if row.part == "scenario" and row.scenario_id)
-    return {keys.scenarios[row.scenario_id] for row in described if row.scenario_id}
-
-
-def _touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[tuple[int, int]]) -> list[Touch]:
-    touches = [Touch(correlation, "scenario", scenario) for correlation, scenario in late]
-    for change in joined:
-        if change.correlation is not None:
-            touches += correlate.touches_of(change.correlation, change.scenario, change.run, change.changed_user)
-    for found in amended:
-        touches += correlate.touches_of(*found)
-    return touches
-
-
-def _attempted(batch: Batch, keys: Keys) -> Iterator[Touch]:
-    """What an attempt says of itself stands for the rows that may never come: its scenario and who made it."""
-    for attempt in batch.attempts:
-        scenario = keys.scenarios[attempt.scenario_id] if attempt.scenario_id else None
-        user = keys.users[attempt.user_id] if attempt.user_id else None
-        yield from correlate.touches_of(keys.correlations[attempt.correlation_id], scenario, None, user)
-
-
-def _lines_of_runs(landed: list[tuple[LogEvent, Located]]) -> dict[int, tuple[int, int, int]]:
-    """Lines, warnings and errors of each run among these lines."""
-    levels = Counter((place.run, event.line.level) for event, place in landed if place.run is not None)
-    found: dict[int, tuple[int, int, int]] = {}
-    for (run, level), count in levels.items():
-        lines, warnings, errors = found.get(run, (0, 0, 0))
-        warnings += count if level == "WARN" else 0
-        errors += count if level in ("ERROR", "FATAL") else 0
-        found[run] = (lines + count, warnings, errors)
-    return found
 
 
 def _snapshot_row(row: SnapshotRow, keys: Keys) -> tuple[Any, ...]:

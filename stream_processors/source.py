@@ -10,13 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any
 
 import psycopg
 import stamina
 from confluent_kafka import (
     Consumer,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -27,6 +26,7 @@ from clearsight.callbacks import Callbacks
 from clearsight.errors import LandingError, PositionLost, Unavailable, first_line_of
 from clearsight.settings import KafkaSettings, WorkerSettings
 from stream_processors.batch import Span
+from stream_processors.consumer import leave, options, record_of
 from stream_processors.in_step import InStep
 from stream_processors.membership import Membership
 from stream_processors.positions import Identity, Log, Ownership, Partition, start_of
@@ -62,7 +62,7 @@ class Source:
         self._dealing_limit_s = dealing_limit_s
         self._callbacks = Callbacks()
         self.topics = RawTopics(kafka.bootstrap_servers, topics)
-        self._consumer = Consumer(_options(kafka, worker))
+        self._consumer = Consumer(options(kafka, worker))
         self._in_step = InStep(rank, worker.in_step_ms)
         self._moved_at_s = time.monotonic()
         self._counting = threading.Lock()
@@ -133,8 +133,8 @@ class Source:
             ) from None
 
     def _add(self, message: Message) -> None:
-        record = self._record(message)
-        if record is not None:
+        record = record_of(message)
+        if record is not None and self._ownership.owns(record.topic, record.partition):
             self._in_step.add(record)
 
     def _pause(self) -> None:
@@ -207,20 +207,6 @@ class Source:
                 "Kafka did not answer for %.0f s; this worker ends without leaving its group", _LEAVING_TIMEOUT_S
             )
 
-    def _record(self, message: Message) -> RawRecord | None:
-        error = message.error()
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
-        if error is not None:
-            _raise_if_final(error, topic)
-            log.warning("Kafka: %s", error.str())
-            return None
-        if topic is None or partition is None or offset is None or not self._ownership.owns(topic, partition):
-            return None
-        key, value = message.key(), message.value()
-        headers = tuple(cast("list[tuple[str, bytes | None]]", message.headers() or []))
-        appended_ms = message.timestamp()[1]
-        return RawRecord(topic, partition, offset, appended_ms, _optional_bytes(key), _optional_bytes(value), headers)
-
     def _end(self, place: Partition) -> int:
         _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
         return high
@@ -288,53 +274,3 @@ class Source:
         self._ownership.release(places)
         self._in_step.drop(places)
         self._membership.lost()
-
-
-class Leaving(Protocol):
-    """What can be closed: a consumer."""
-
-    def close(self) -> None: ...
-
-
-def leave(consumer: Leaving, timeout_s: float) -> bool:
-    """Close a consumer; whether it closed within `timeout_s`. librdkafka may wait for ever where Kafka goes away meanwhile."""
-
-    def close() -> None:
-        try:
-            consumer.close()
-        except KafkaException as error:
-            # an assignment that comes while leaving cannot be answered any more, and need not be
-            log.warning("leaving the group: %s", error.args[0].str())
-
-    closing = threading.Thread(target=close, name="leaving", daemon=True)
-    closing.start()
-    closing.join(timeout_s)
-    return not closing.is_alive()
-
-
-def _options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": kafka.bootstrap_servers,
-        "group.id": worker.group_id,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "error",
-        "partition.assignment.strategy": "range",
-        "session.timeout.ms": worker.session_timeout_ms,
-        "heartbeat.interval.ms": worker.session_timeout_ms // 5,
-        "fetch.error.backoff.ms": 100,
-        "queued.max.messages.kbytes": 16_384,
-        "logger": log,
-    }
-
-
-def _raise_if_final(error: KafkaError, topic: str | None) -> None:
-    if error.code() == KafkaError._AUTO_OFFSET_RESET:
-        raise PositionLost(
-            f"Kafka no longer has the next record of {topic}", "start the worker again: it goes on after a recorded gap"
-        )
-    if error.fatal() or error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
-        raise unavailable(error)
-
-
-def _optional_bytes(data: str | bytes | None) -> bytes | None:
-    return data.encode() if isinstance(data, str) else data

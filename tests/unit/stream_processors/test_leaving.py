@@ -7,7 +7,7 @@ import threading
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_processors.source import leave
+from stream_processors.consumer import leave
 
 pytestmark = pytest.mark.unit
 
