@@ -26,7 +26,8 @@ from pydantic_settings import (
 from clearsight.addresses import require_dsn, url_problem, without_login
 from clearsight.errors import ConfigurationError
 from clearsight.log_groups import is_prefix, log_group
-from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 
 HOME_VARIABLE = "CLEARSIGHT_HOME"
 STACK_FILE = "stack.json"

@@ -54,7 +54,7 @@ def init(
     Example: clearsight init --source postgresql://me@db.example/app --write clearsight.toml
     """
     from clearsight.errors import ConfigurationError
-    from clearsight.mapping import load_mapping
+    from clearsight.mapping_file import load_mapping
     from clearsight.proposal.answers import Answers
 
     answers = Answers.parse(answer or ())
@@ -69,7 +69,7 @@ def init(
 
 def _propose(catalogue: Catalogue, answers: Answers, write: Path | None, sql: bool, as_json: bool) -> None:
     from clearsight.cli.init_report import as_document, summary
-    from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+    from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
     from clearsight.proposal.misfits import misfits
     from clearsight.proposal.propose import propose
     from clearsight.proposal.text import mapping_text

@@ -11,7 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from clearsight.doctor.names import quoted
-from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable, line_of
+from clearsight.mapping import AnyTable, InputTable, Mapping, OtherTable, Part, RunTable, ScenarioTable
+from clearsight.mapping_file import line_of
 from clearsight.proposal import rules
 from clearsight.proposal.catalogue import Catalogue, Column, Table
 from clearsight.proposal.rules import Rule

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clearsight.events import LogEvent, Rejected
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
 from connectors.cloudwatch.pages import Event

@@ -30,7 +30,7 @@ from rich.progress import track
 from api.main import create_api
 from api.odata.functions import FUNCTIONS
 from api.odata.sets import EntitySet, Property, entity_sets
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ApiSettings, ReportSettings, Settings
 from clearsight.topics import TopicNames
 from sql.migrate import migrate

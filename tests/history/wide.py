@@ -12,7 +12,7 @@ from history.copied import Copied
 from history.episodes import INPUTS, RUNS, SCENARIOS, USERS
 from history.told import Stream, error
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from stream_processors.records import RawRecord
 

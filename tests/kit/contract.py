@@ -18,7 +18,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from kit.waiting import until
 
-from clearsight.mapping import Mapping, parse_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import parse_mapping
 from clearsight.settings import ConnectSettings, KafkaSettings, Settings, SourceSettings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack

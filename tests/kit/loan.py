@@ -15,7 +15,8 @@ from zlib import crc32
 import msgspec
 from kit.forwarded import forwarded
 
-from clearsight.mapping import Mapping, load_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import load_mapping
 from clearsight.topics import PARTITIONS, TopicNames
 from connectors.cloudwatch.event_ids import compose, text
 from connectors.cloudwatch.lines import Origin

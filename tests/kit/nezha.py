@@ -13,7 +13,8 @@ from pathlib import Path
 from kit.debezium import NAMES, Transaction, partitioned
 from kit.forwarded import forwarded
 
-from clearsight.mapping import Mapping, load_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import load_mapping
 from connectors.cloudwatch.event_ids import compose, text
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event

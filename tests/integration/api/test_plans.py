@@ -36,7 +36,7 @@ from api.queries.states import state_changes
 from api.queries.trail import trail
 from api.queries.why import why
 from clearsight.errors import NotFound
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ReportSettings, Settings
 
 pytestmark = pytest.mark.integration

@@ -18,7 +18,7 @@ from kit.story import tell
 from pydantic import SecretStr
 
 from clearsight.asking import EVERYTHING
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ApiSettings, ReportSettings, Settings
 
 pytestmark = pytest.mark.integration

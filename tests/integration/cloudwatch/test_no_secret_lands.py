@@ -13,7 +13,7 @@ from kit.debezium import NAMES
 from kit.reporting import Reporting
 from kit.secrets_in_lines import Planted, planted
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.transcript import Transcript

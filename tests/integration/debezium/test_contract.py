@@ -16,7 +16,7 @@ from kit.stacks import stack_of
 from clearsight.errors import SourceError
 from clearsight.events import Attempt, Context, Event, Passed, Rejected, RowChange, SnapshotRow, StreamPosition
 from clearsight.instants import parse_us
-from clearsight.mapping import parse_mapping
+from clearsight.mapping_file import parse_mapping
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
 from clearsight.unavailable import is_unavailable

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from clearsight.cli.app import build
 from clearsight.errors import SourceError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ConnectSettings, Settings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack

@@ -12,7 +12,7 @@ from kit.stacks import stack_of
 from pydantic import SecretStr
 
 from clearsight.errors import SourceError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import ConnectSettings, KafkaSettings, Settings, SourceSettings
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack

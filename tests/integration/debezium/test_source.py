@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from clearsight.demo.schema import prepare as prepare_demo
 from clearsight.errors import SourceError, Unavailable
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 from clearsight.settings import DemoSettings, Settings, SourceSettings
 from connectors.debezium import source
 

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from clearsight.cli.examination import Limits, examine
 from clearsight.doctor.catalogue import AREAS
 from clearsight.doctor.finding import Report
-from clearsight.mapping import DEFAULT_MAPPING
+from clearsight.mapping_file import DEFAULT_MAPPING
 from clearsight.settings import Settings
 
 Breakage = Callable[["World"], Report]

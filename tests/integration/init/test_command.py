@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from kit.server import Server
 
-from clearsight.mapping import load_mapping, parse_mapping
+from clearsight.mapping_file import load_mapping, parse_mapping
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping, parse_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 from clearsight.proposal.answers import Answers
 from clearsight.proposal.misfits import misfits
 from clearsight.proposal.propose import Proposal, propose, wanted_samples

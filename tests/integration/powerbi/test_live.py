@@ -15,7 +15,7 @@ from kit.reporting import Reporting
 from kit.server import server
 from kit.story import tell
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from powerbi.asking import Scope, visual_queries
 from powerbi.describe import MODEL, REPORT

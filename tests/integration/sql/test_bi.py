@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from clearsight.anomaly import same
 from clearsight.confidence import confidence
 from clearsight.links import Link
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from sql.bi import views
 from sql.migrate import migrate

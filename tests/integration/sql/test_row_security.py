@@ -15,7 +15,7 @@ from kit.server import Server, server
 from kit.story import tell
 from psycopg import sql
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from sql.migrate import migrate
 

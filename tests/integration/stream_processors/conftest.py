@@ -9,7 +9,7 @@ import pytest
 from kit.debezium import NAMES
 from kit.reporting import Reporting
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 
 MAPPING = load_mapping(DEFAULT_MAPPING)
 

@@ -10,7 +10,7 @@ from kit.debezium import NAMES, T0_US, Transaction, log_line, partitioned
 from kit.story import INPUTS, an_input
 
 from clearsight.errors import Fenced, LandingError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors.batch import assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating

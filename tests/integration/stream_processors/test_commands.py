@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from clearsight.cli.app import build
 from clearsight.errors import ClearSightError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 from stream_processors import marks
 from stream_processors.batch import assemble
 from stream_processors.decode import Decoder

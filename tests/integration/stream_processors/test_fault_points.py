@@ -22,7 +22,7 @@ from kit.stacks import servers_of, stack_of
 from kit.story import Record, tell
 from pydantic import SecretStr
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import KafkaSettings, ReportSettings, Settings, WorkerSettings
 from clearsight.topics import TopicNames, topics
 from stream_processors.worker import Worker

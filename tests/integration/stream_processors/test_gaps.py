@@ -11,7 +11,7 @@ from kit.story import INPUTS, an_input
 
 from clearsight.coverage import ENDED
 from clearsight.instants import from_us
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors import gaps, marks
 from stream_processors.positions import Gap, Identity, Ownership, Partition, Start
 from stream_processors.records import RawRecord

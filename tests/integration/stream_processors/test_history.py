@@ -14,7 +14,7 @@ from history.told import Stream
 from kit.batches import in_batches
 from kit.reporting import Reporting
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from kit.debezium import NAMES, T0_US, Transaction
 from kit.story import INPUTS, an_input
 
 from clearsight.instants import from_us
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.origin import HEADER
 from clearsight.tables import TableName
 from stream_processors import marks

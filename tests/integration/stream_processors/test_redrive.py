@@ -15,7 +15,8 @@ from kit.debezium import NAMES, T0_US, Transaction, partitioned
 from kit.story import INPUTS, NODES, an_input, tell
 
 from clearsight.events import Event, Rejected
-from clearsight.mapping import DEFAULT_MAPPING, Mapping, load_mapping
+from clearsight.mapping import Mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors import letters
 from stream_processors.batch import assemble
 from stream_processors.decode import Decoder

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kit.debezium import NAMES, T0_US, Transaction
 from kit.story import INPUTS, NODES, an_input
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors.batch import assemble
 from stream_processors.decode import Decoder
 from stream_processors.land import Landing

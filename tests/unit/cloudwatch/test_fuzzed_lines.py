@@ -12,7 +12,7 @@ from fuzz.lines import BREAKERS, fuzz
 
 from clearsight.events import LogEvent
 from clearsight.instants import EARLIEST_US, LATEST_US
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
 from connectors.cloudwatch.pages import Event

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clearsight.cli.app import build
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 from clearsight.settings import RedactionSettings
 from connectors.cloudwatch.parse.recognise import JSON_FORMATS
 from connectors.cloudwatch.redact.keys import KINDS

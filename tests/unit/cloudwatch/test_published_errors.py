@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearsight.categories import verdict_on
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from connectors.cloudwatch.lines import Origin, make_line
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.transcript import Transcript

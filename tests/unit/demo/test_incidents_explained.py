@@ -17,7 +17,7 @@ from clearsight.demo.catalogue import CATALOGUE
 from clearsight.demo.incident_plans import IncidentPlan, ScenarioPlan, plan_incident
 from clearsight.demo.run import NodeResult, compute_nodes
 from clearsight.demo.seeds import Seeds
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from clearsight.doctor import catalogue, connect, report, source
 from clearsight.doctor.finding import Examination
 from clearsight.doctor.source_facts import Publication, Rights, Slot, SourceFacts, Wanted
 from clearsight.doctor.source_publication import OPERATIONS
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.proposal.catalogue import Catalogue, Column, Table
 from clearsight.proposal.misfits import named_columns
 from clearsight.tables import TableName

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clearsight.errors import ConfigurationError, MappingError, SourceError
-from clearsight.mapping import load_mapping
+from clearsight.mapping_file import load_mapping
 from clearsight.proposal.answers import Answers
 from clearsight.proposal.catalogue import Catalogue, Column, Table
 from clearsight.proposal.propose import propose

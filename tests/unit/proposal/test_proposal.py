@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from clearsight.errors import SourceError
-from clearsight.mapping import parse_mapping
+from clearsight.mapping_file import parse_mapping
 from clearsight.proposal import columns
 from clearsight.proposal import vocabulary as vocab
 from clearsight.proposal.answers import Answers

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clearsight.categories import Verdict, categorise, verdict
 from clearsight.instants import DAY_US, EARLIEST_US, LATEST_US, clamp_us, from_us, is_odd, parse_us, to_us
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ from kit.debezium import NAMES, T0_US, Transaction, partitioned
 from clearsight.actions import action_of
 from clearsight.events import RowChange, SnapshotRow
 from clearsight.lifecycle import snapshot_transitions, transitions
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.runs import InputImage, LogCounts, inputs_at, run_state
 from stream_processors.decode import Decoder
 

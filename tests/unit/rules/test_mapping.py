@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clearsight.errors import MappingError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 
 pytestmark = pytest.mark.unit
 

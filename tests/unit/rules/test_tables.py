@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from clearsight.mapping import parse_mapping
+from clearsight.mapping_file import parse_mapping
 from clearsight.settings import Settings, SourceSettings
 from clearsight.tables import TableName
 from clearsight.topics import TopicNames, clashes, topics

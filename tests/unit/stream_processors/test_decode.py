@@ -27,7 +27,7 @@ from clearsight.events import (
 )
 from clearsight.instants import EARLIEST_US
 from clearsight.logline import LogError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping, parse_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping, parse_mapping
 from clearsight.origin import Identity, Origin, lsn_of
 from stream_processors.decode import Decoder
 from stream_processors.records import RawRecord

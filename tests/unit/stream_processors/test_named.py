@@ -9,7 +9,7 @@ import pytest
 from kit.debezium import NAMES, T0_US, partitioned
 from kit.story import Record
 
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors.batch import assemble
 from stream_processors.decode import Decoder
 from stream_processors.named import correlations

@@ -13,7 +13,7 @@ from kit.story import INPUTS, an_input
 
 from clearsight.events import Rejected
 from clearsight.logline import LogError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors.decode import MAX_NAME_CHARS, Decoder
 from stream_processors.records import RawRecord
 

@@ -6,7 +6,7 @@ import pytest
 from kit.debezium import NAMES, T0_US, log_line, partitioned
 
 from clearsight.errors import LandingError
-from clearsight.mapping import DEFAULT_MAPPING, load_mapping
+from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from stream_processors.batch import Batch, assemble
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
