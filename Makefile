@@ -63,7 +63,7 @@ lock: ## renew the locks from pyproject.toml
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	echo uv | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" - -o requirements-uv.lock
 
-bench: $(STAMP) ## every benchmark, one after the other; figures go to bench-results/
+bench: $(STAMP) ## landing, scale, freshness and checks, one after the other; figures go to bench-results/
 	$(MAKE) bench-landing
 	$(MAKE) bench-scale
 	$(MAKE) bench-freshness

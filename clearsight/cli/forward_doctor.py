@@ -18,7 +18,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     strict: Annotated[bool, typer.Option(help="Warnings count in the exit code too.")] = False,
 ) -> None:
-    """Look at accounts, log groups, quota, tiers, push, topics and the forwarder that runs; name each mend.
+    """Look at accounts, log groups, quota, tiers, push and the forwarder that runs; name each mend.
 
     Exit code: 0 nothing wrong, 5 CloudWatch does not answer, 1 anything else.
 

@@ -35,7 +35,7 @@ def create(
     ] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help=f"Of {', '.join(SCOPES)}; may be given several times. [default: all but metrics]"),
+        typer.Option(help=f"Of {', '.join(SCOPES)}; may be given several times; all but metrics by default."),
     ] = None,
     expires: Annotated[str, typer.Option(help="In so many days (90d) or hours (8h), or never.")] = "90d",
     note: Annotated[str | None, typer.Option(help="What it is for; shown in the list.")] = None,
