@@ -75,6 +75,8 @@ def _on_kafka(
             "lost": outcome.lost,
             "duplicated": outcome.doubled,
             "kills": outcome.kills,
+            "writers_killed": outcome.writers_killed,
+            "soak_rss_mb": outcome.rss_mb,
             "cold_periods": outcome.cold_periods,
         }
         detail["soak"] = asdict(outcome) | asdict(plan)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from kit.forwarding import Programs, logs_client
 from kit.waiting import until
 
@@ -44,7 +45,11 @@ class Outcome:
     lost: int
     doubled: int
     kills: int
+    writers_killed: int
+    """Kills of a forwarder that was at work; the others hit one that had not come that far since the kill before."""
     cold_periods: int
+    rss_mb: int
+    """The most memory that any forwarder took."""
     late: int
     """Lines that were written more than a minute after they happened."""
     missing: tuple[tuple[str, int, int], ...] = ()
@@ -67,6 +72,8 @@ class Soak:
         self._chance = random.Random(plan.seed)
         self._forwarder: subprocess.Popen[bytes] | None = None
         self._kills = 0
+        self._writers_killed = 0
+        self._rss_mb = 0
         self._late = 0
 
     def run(self, say: Callable[[str], None] = lambda _: None) -> Outcome:
@@ -106,6 +113,7 @@ class Soak:
             while kills and written >= kills[0] * self.plan.events:
                 kills.pop(0)
                 self._kill()
+            self._weigh()
             say(f"{written:,} of {self.plan.events:,} lines, {self._kills} kills")
 
     def _events(self, now: int, last: int, number: int, count: int) -> list[dict[str, Any]]:
@@ -138,15 +146,22 @@ class Soak:
 
     def _kill(self) -> None:
         assert self._forwarder is not None
+        self._writers_killed += self.programs.ready_file.exists()
         self._forwarder.kill()
         self._forwarder.wait()
         self._kills += 1
         self._forwarder = self.programs.forwarder()
 
+    def _weigh(self) -> None:
+        assert self._forwarder is not None
+        assert self._forwarder.poll() is None, "the forwarder ended by itself"
+        self._rss_mb = max(self._rss_mb, psutil.Process(self._forwarder.pid).memory_info().rss >> 20)
+
     def _settle(self, ended: int, say: Callable[[str], None]) -> None:
         """Until the cold tier has read everything after the last of it could be read."""
 
         def settled() -> bool:
+            self._weigh()
             state = self.programs.states().get("/soak")
             say(
                 f"settled through {(ended - state.settled[-1]) / 1000 if state and state.settled else 0:.0f} s before the end"
@@ -164,6 +179,8 @@ class Soak:
             missing=tuple((event_id, *event_ids.parts(int(event_id))[:2]) for event_id in lost[:100]),
             doubled=sum(count - 1 for count in published.values()),
             kills=self._kills,
+            writers_killed=self._writers_killed,
+            rss_mb=self._rss_mb,
             cold_periods=cold_periods,
             late=self._late,
         )

@@ -23,6 +23,7 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, bootstrap_servers: 
     assert outcome.events == PLAN.events
     assert (outcome.lost, outcome.doubled) == (0, 0)
     assert outcome.kills == PLAN.kills
+    assert outcome.writers_killed > 0
     assert outcome.cold_periods >= 3
     assert outcome.late > 0
     assert "Traceback" not in soak.programs.log
