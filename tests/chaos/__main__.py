@@ -1,8 +1,9 @@
 """Random faults under load: `make chaos FAULTS=N SEED=S`.
 
 Kills, freezes and cuts parts of a real stack while an application works, waits until everything is back, and in the end
-compares what landed with what the source's triggers, the database's log and CloudWatch's ledger wrote down. Writes
-bench-results/chaos.json; ends with another code than 0 unless nothing was lost, doubled, misordered or left unpublished.
+compares what landed with what the source's triggers, the database's log, the application and CloudWatch wrote down. Writes
+bench-results/chaos.json; ends with another code than 0 unless nothing was lost, doubled, misordered, joined wrongly, or left
+pending or unpublished.
 """
 
 from __future__ import annotations

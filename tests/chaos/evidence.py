@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from bench.ground import Ground
-from chaos.verdict import Facts, GapRow, Ledger
+from chaos.intents import Intent
+from chaos.verdict import Facts, GapRow, Ledger, Link
 from confluent_kafka import Consumer, TopicPartition
 
 from clearsight.demo.truth import XID_MASK, Change, Mark, Truth
@@ -40,6 +42,15 @@ SELECT s.scenario_id, f.tx_id, f.table_schema || '.' || f.table_name, f.op::text
 FROM rpt.fact_row_change f JOIN rpt.dim_scenario s USING (scenario_key)
 WHERE f.tx_id >= %s ORDER BY f.occurred_at, {_POSITION}
 """
+_LINKS = " UNION ALL ".join(
+    f"SELECT f.event_id::text, f.tx_id, f.correlation_id, u.user_id FROM rpt.{fact} f LEFT JOIN rpt.dim_user u USING (user_key)"
+    " WHERE f.tx_id >= %(since)s"
+    for fact in ("fact_row_change", "fact_user_action", "fact_scenario_state_change")
+)
+_PENDING = " UNION ALL ".join(
+    f"SELECT event_id::text FROM rpt.{fact} WHERE link = 'pending'"
+    for fact in ("fact_row_change", "fact_user_action", "fact_scenario_state_change", "fact_cloudwatch_log")
+)
 _GAPS = """
 SELECT topic, reason, detected_at, events_after, events_before, from_offset IS NOT NULL FROM rpt.gap ORDER BY gap_id
 """
@@ -90,20 +101,20 @@ class Evidence:
             ).fetchone()
         return bool(row and row[0])
 
-    def ledger(self) -> Ledger:
-        """Ends the slot's use. Raises LandingError where the two ledgers do not agree."""
+    def ledger(self, intents: Mapping[int, Intent]) -> Ledger:
+        """Ends the slot's use. Raises LandingError where the ledgers do not agree; `intents` is the application's."""
         with self._source() as connection:
             committed_at: dict[int, datetime] = dict(connection.execute(_COMMITS, [SLOT]).fetchall())
             rows = connection.execute(_CHANGES, [self.since.seq]).fetchall()
             connection.execute("SELECT pg_drop_replication_slot(%s)", [SLOT])
         changes = [Change(txid & XID_MASK, table, op, key) for txid, table, op, key in rows]
         rank = {txid: place for place, txid in enumerate(committed_at)}
-        if unknown := {change.txid for change in changes} - rank.keys():
-            raise LandingError(
-                f"{len(unknown)} transactions of the ledger are not in the database's log", "run it again"
-            )
+        written = {change.txid for change in changes}
+        for known, where in ((rank.keys(), "the database's log"), (intents.keys(), "the application's ledger")):
+            if unknown := written - known:
+                raise LandingError(f"{len(unknown)} transactions of the ledger are not in {where}", "run it again")
         in_order = sorted(changes, key=lambda change: rank[change.txid])
-        return Ledger(in_order, self._truth.log_lines(self.since), committed_at)
+        return Ledger(in_order, self._truth.log_lines(self.since), committed_at, intents)
 
     def facts(self) -> Facts:
         """What landed, and what of it was published."""
@@ -117,13 +128,17 @@ class Evidence:
             ).fetchall()
             gaps = [GapRow(*row) for row in connection.execute(_GAPS)]
             revisions = dict(connection.execute(_REVISIONS).fetchall())
-        return Facts(landed, timelines, Counter(dict(lines)), gaps, revisions, self._published())
+            of_transactions = connection.execute(_LINKS.encode(), {"since": self.since.txid})
+            links = [Link(event_id, txid, Intent(*intent)) for event_id, txid, *intent in of_transactions]
+            pending = [event_id for (event_id,) in connection.execute(_PENDING.encode())]
+        return Facts(landed, timelines, Counter(dict(lines)), gaps, revisions, self._published(), links, pending)
 
-    def still_waiting(self) -> int:
-        """Amendments that were not published yet."""
+    def unsettled(self) -> str:
+        """What is still to be closed or published, in words; empty where nothing is."""
         with self._ground.reporting() as connection:
-            row = connection.execute("SELECT count(*) FROM rpt.audit_outbox").fetchone()
-        return int(row[0]) if row else 0
+            pending = len(connection.execute(_PENDING.encode()).fetchall())
+            waiting = len(connection.execute("SELECT FROM rpt.audit_outbox").fetchall())
+        return f"{pending:,} facts are pending, {waiting:,} amendments not published" if pending or waiting else ""
 
     def _published(self) -> dict[str, int]:
         kafka = self._ground.settings.kafka

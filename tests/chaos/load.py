@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from chaos.intents import Intents
 from sqlalchemy.exc import SQLAlchemyError
 
 from clearsight.demo.application import ForecastApplication
@@ -24,9 +25,13 @@ class Load:
     application: ForecastApplication
     seeds: Seeds
     pace: Pace
+    intents: Intents = field(init=False)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _failure: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.intents = Intents(self.application.engine)
 
     def start(self) -> None:
         for number in range(PEOPLE):

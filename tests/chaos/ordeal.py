@@ -31,12 +31,17 @@ from clearsight.demo.session import open_session
 from clearsight.errors import LandingError
 from clearsight.settings import required
 
-SESSION_TIMEOUT = "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS"
+DEADLINE_S = 20.0
+"""What waits for its context that long is closed: within the ordeal, and joined again where its context comes after it."""
+LIMITS = {
+    "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000)),
+    "CLEARSIGHT_WORKER__DEADLINE_S": str(DEADLINE_S),
+}
 LOGS = FOLDER / "chaos-logs"
 LANDING_LIMIT_S = 60.0
 LOST_LIMIT_S = 20.0
 """What is lost never lands: how long nothing else may come until that is seen."""
-OUTBOX_LIMIT_S = 30.0
+SETTLING_LIMIT_S = DEADLINE_S + 30.0
 BETWEEN_S = (0.5, 3.0)
 """How long it goes well between two volleys."""
 
@@ -89,7 +94,7 @@ class Outcome:
 def undergo(plan: Plan, say: Say) -> Outcome:
     """Raises LandingError where something does not come back."""
     began_s = time.monotonic()
-    with _short_sessions(), ground(plan.home) as stack, _logs_kept(stack), _crew(stack) as crew:
+    with _short_limits(), ground(plan.home) as stack, _logs_kept(stack), _crew(stack) as crew:
         evidence = Evidence(stack)
         seeds = Seeds(plan.seed, evidence.truth.claim_round(plan.seed))
         with open_session(stack.settings, connections=4) as session:
@@ -101,23 +106,24 @@ def undergo(plan: Plan, say: Say) -> Outcome:
                 load.stop()
         _await_landing(stack, evidence, LOST_LIMIT_S if losses else LANDING_LIMIT_S, say)
         say("comparing with the ledger")
-        verdict = judge(evidence.ledger(), evidence.facts(), losses)
+        verdict = judge(evidence.ledger(load.intents.of), evidence.facts(), losses)
         if not verdict.exact:
             _keep_logs(stack)
     return Outcome(hits, volleys, verdict, time.monotonic() - began_s)
 
 
 @contextmanager
-def _short_sessions() -> Iterator[None]:
+def _short_limits() -> Iterator[None]:
     """For every worker that is started meanwhile."""
-    before = os.environ.get(SESSION_TIMEOUT)
-    os.environ[SESSION_TIMEOUT] = str(int(SESSION_TIMEOUT_S * 1000))
+    before = {name: os.environ.get(name) for name in LIMITS}
+    os.environ.update(LIMITS)
     try:
         yield
     finally:
-        del os.environ[SESSION_TIMEOUT]
-        if before is not None:
-            os.environ[SESSION_TIMEOUT] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -191,7 +197,7 @@ def _await_landing(stack: Ground, evidence: Evidence, limit_s: float, say: Say) 
         say(f"{landed.lost:,} events have not landed")
 
     wait_until_landed(evidence.truth, reporting, evidence.since, limit_s, progress)
-    give_up_s = time.monotonic() + OUTBOX_LIMIT_S
-    while (waiting := evidence.still_waiting()) and time.monotonic() < give_up_s:
-        say(f"{waiting:,} amendments are not published")
+    give_up_s = time.monotonic() + SETTLING_LIMIT_S
+    while (words := evidence.unsettled()) and time.monotonic() < give_up_s:
+        say(words)
         time.sleep(0.2)

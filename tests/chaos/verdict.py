@@ -1,4 +1,4 @@
-"""What landed against what was committed: lost, doubled, out of order, not published, missing without a reason."""
+"""What landed against what was committed: lost, doubled, out of order, joined wrongly, not published, missing without a reason."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+
+from chaos.intents import Intent
 
 from clearsight.coverage import EVERY_CHANGE
 from clearsight.demo.landed import Comparison
@@ -77,6 +79,16 @@ class Ledger:
     """Ids of log lines."""
     committed_at: Mapping[int, datetime] = field(default_factory=dict)
     """By transaction."""
+    intents: Mapping[int, Intent] = field(default_factory=dict)
+    """By transaction, as the application knows them."""
+
+
+class Link(NamedTuple):
+    """What a fact says of its transaction."""
+
+    event_id: str
+    txid: int
+    intent: Intent
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,10 @@ class Facts:
     """Event id → revision of each fact that is published."""
     published: Mapping[str, int]
     """Event id → the highest revision in the audit topic."""
+    links: Sequence[Link] = ()
+    """Of each change, action and transition of a transaction."""
+    pending: Sequence[str] = ()
+    """Event ids of what still waits for its context, though the deadline has passed."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,8 @@ class Verdict:
     misordered: Sequence[Place]
     unpublished: Sequence[str]
     unexplained_gaps: Sequence[GapRow]
+    mislinked: Sequence[Link]
+    pending: Sequence[str]
 
     @property
     def lost(self) -> Counter[Change]:
@@ -116,6 +134,8 @@ class Verdict:
             "duplicated": self.changes.surplus.total() + self.lines.surplus.total(),
             "misordered": len(self.misordered),
             "unexplained_gaps": len(self.unexplained_gaps),
+            "mislinked": len(self.mislinked),
+            "pending": len(self.pending),
             "unpublished": len(self.unpublished),
             "covered_by_gaps": self.covered.total(),
         }
@@ -131,6 +151,8 @@ class Verdict:
             ("duplicated", [*sorted(self.changes.surplus), *sorted(self.lines.surplus)]),
             ("misordered", self.misordered),
             ("unexplained gap", self.unexplained_gaps),
+            ("mislinked", self.mislinked),
+            ("pending", self.pending),
             ("unpublished", self.unpublished),
         ]
         return [f"{what}: {thing}" for what, things in found for thing in list(things)[:SHOWN]]
@@ -156,6 +178,8 @@ def judge(ledger: Ledger, facts: Facts, losses: Sequence[Loss] = ()) -> Verdict:
             event_id for event_id, revision in facts.revisions.items() if facts.published.get(event_id, 0) < revision
         ),
         unexplained_gaps=[gap for gap in facts.gaps if gap not in explained],
+        mislinked=sorted(link for link in facts.links if ledger.intents.get(link.txid) != link.intent),
+        pending=sorted(facts.pending),
     )
 
 

@@ -1,4 +1,4 @@
-"""Planted losses, doubles, misorders, gaps and silences are found, and nothing else is."""
+"""Planted losses, doubles, misorders, gaps, wrong joins and silences are found, and nothing else is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chaos.verdict import Facts, GapRow, Ledger, Loss, judge, misordered
+from chaos.intents import NOBODYS, Intent
+from chaos.verdict import Facts, GapRow, Ledger, Link, Loss, judge, misordered
 
 from clearsight.coverage import EVERY_CHANGE
 from clearsight.demo.truth import Change
@@ -23,7 +24,13 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-LEDGER = Ledger([FIRST, SECOND, THIRD, FOURTH], Counter("abc"), {7: at(0), 9: at(100), 8: at(200), 10: at(300)})
+ANN, BOB = Intent("c-1", "ann"), Intent("c-2", "bob")
+LEDGER = Ledger(
+    [FIRST, SECOND, THIRD, FOURTH],
+    Counter("abc"),
+    {7: at(0), 9: at(100), 8: at(200), 10: at(300)},
+    {7: ANN, 9: NOBODYS, 8: ANN, 10: BOB},
+)
 MISSED = GapRow(EVERY_CHANGE, "began anew", at(211), at(190), at(210), of_offsets=False)
 DELETED = GapRow(TOPIC, "retention", at(211), at(0.5), at(300), of_offsets=True)
 TRUE = Facts(
@@ -33,8 +40,12 @@ TRUE = Facts(
     gaps=[],
     revisions={"e1": 1, "e2": 2},
     published={"e1": 1, "e2": 2},
+    links=[Link("e1", 7, ANN), Link("e2", 9, NOBODYS)],
 )
-ZEROS = dict.fromkeys(("lost", "duplicated", "misordered", "unexplained_gaps", "unpublished", "covered_by_gaps"), 0)
+ZEROS = dict.fromkeys(
+    ("lost", "duplicated", "misordered", "unexplained_gaps", "mislinked", "pending", "unpublished", "covered_by_gaps"),
+    0,
+)
 
 
 def test_the_truth_is_exact() -> None:
@@ -58,6 +69,11 @@ def test_the_truth_is_exact() -> None:
         (replace(TRUE, gaps=[MISSED]), {"unexplained_gaps": 1}),
         (replace(TRUE, published={"e1": 1, "e2": 1}), {"unpublished": 1}),
         (replace(TRUE, published={"e2": 2}), {"unpublished": 1}),
+        (replace(TRUE, links=[Link("e1", 7, BOB)]), {"mislinked": 1}),
+        (replace(TRUE, links=[Link("e1", 7, ANN._replace(user_id=None))]), {"mislinked": 1}),
+        (replace(TRUE, links=[Link("e1", 7, NOBODYS), Link("e2", 9, BOB)]), {"mislinked": 2}),
+        (replace(TRUE, links=[Link("e1", 11, ANN)]), {"mislinked": 1}),
+        (replace(TRUE, pending=["e1"]), {"pending": 1}),
     ],
 )
 def test_what_was_planted_is_found(facts: Facts, found: dict[str, int]) -> None:
