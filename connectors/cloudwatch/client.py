@@ -136,8 +136,9 @@ class CloudWatch:
 
 
 def _decode(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Decode a page ourselves and leave nothing of it to boto3, which takes what is no JSON for an empty answer."""
-    if response_dict["status_code"] == HTTPStatus.OK:
+    """Decode a page ourselves and leave nothing of it to boto3, which takes what is no JSON for an empty answer, and
+    whatever is below 301 for a good one."""
+    if response_dict["status_code"] < HTTPStatus.MOVED_PERMANENTLY:
         customized_response_dict[PAGE] = page_of(response_dict["body"])
         response_dict["body"] = b"{}"
 

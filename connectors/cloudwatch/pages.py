@@ -13,6 +13,7 @@ from clearsight.errors import Unavailable
 from connectors.cloudwatch.window import Window
 
 REPEATED_TOKENS = 50
+"""So many in a row that came before, the same one or several in turns, are no way to the end."""
 
 
 class Event(NamedTuple):
@@ -77,7 +78,7 @@ def naming(group: str) -> dict[str, str]:
 def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[list[Event]]:
     """The pages that hold events, until CloudWatch sends no token; an empty page means nothing.
 
-    Raises CloudWatchFailure, and Unavailable where the same token comes back again and again, or the answer is no page.
+    Raises CloudWatchFailure, and Unavailable where tokens come back again and again, or the answer is no page.
     """
     parameters: dict[str, Any] = {
         **naming(group),
@@ -86,7 +87,7 @@ def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[
         "limit": page_limit,
         "interleaved": True,
     }
-    repeats = 0
+    known, repeats = set[int](), 0
     while True:
         page = _page(api.filter_log_events(**parameters))
         if page.events:
@@ -94,14 +95,17 @@ def read(api: LogsApi, group: str, window: Window, page_limit: int) -> Iterator[
         token = page.next_token
         if not token:
             return
-        repeats = repeats + 1 if token == parameters.get("nextToken") else 0
+        repeats = repeats + 1 if hash(token) in known else 0
         if repeats > REPEATED_TOKENS:
-            raise Unavailable(f"CloudWatch repeats the same page token for {group}", "wait: the window is read again")
+            raise Unavailable(f"CloudWatch repeats its page tokens for {group}", "wait: the window is read again")
+        known.add(hash(token))
         parameters["nextToken"] = token
 
 
 def _page(answer: dict[str, Any]) -> Page:
-    page: Page | None = answer[PAGE] if PAGE in answer else msgspec.convert(answer, Page)
+    page: Page | None = None
+    with suppress(msgspec.ValidationError):
+        page = answer[PAGE] if PAGE in answer else msgspec.convert(answer, Page)
     if page is None:
         raise Unavailable("CloudWatch's answer is no page of events", "look for a proxy in between")
     return page

@@ -31,7 +31,7 @@ class Body:
         return [self._data]
 
 
-def cloudwatch(*bodies: bytes) -> CloudWatch:
+def cloudwatch(*bodies: bytes, status: int = 200) -> CloudWatch:
     """Unmodified boto3, whose answers are these bytes instead of the network's."""
     answers = iter(bodies)
 
@@ -40,15 +40,16 @@ def cloudwatch(*bodies: bytes) -> CloudWatch:
             "logs", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
         )
         client.meta.events.register(
-            "before-send.cloudwatch-logs", lambda request, **_: AWSResponse(request.url, 200, {}, Body(next(answers)))
+            "before-send.cloudwatch-logs",
+            lambda request, **_: AWSResponse(request.url, status, {}, Body(next(answers))),
         )
         return client
 
     return CloudWatch(connect, Quota(1e6, 0.0), ScaledClock(), Unmetered(), Flag())
 
 
-def read(*bodies: bytes) -> list[list[pages.Event]]:
-    return list(pages.read(cloudwatch(*bodies), "/g", Window(0, 0, 10, 10), 100))
+def read(*bodies: bytes, status: int = 200) -> list[list[pages.Event]]:
+    return list(pages.read(cloudwatch(*bodies, status=status), "/g", Window(0, 0, 10, 10), 100))
 
 
 def encoded(events: list[dict[str, Any]], **more: Any) -> bytes:
@@ -79,10 +80,11 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
     assert event.message == "a\ufffdb"
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
 @pytest.mark.parametrize("body", [b"<html>sign in here</html>", b"{}", b"", b'{"events": 5}', b"[1]", b'{"events": ['])
-def test_an_answer_that_is_no_page_is_a_failure_and_not_the_end_of_a_window(body: bytes) -> None:
+def test_an_answer_that_is_no_page_is_a_failure_and_not_the_end_of_a_window(body: bytes, status: int) -> None:
     with pytest.raises(Unavailable):
-        read(body)
+        read(body, status=status)
 
 
 def test_our_page_says_what_boto3s_says() -> None:

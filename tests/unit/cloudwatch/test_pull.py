@@ -132,6 +132,14 @@ def test_an_oversized_line_is_cut_and_says_so(bench: Bench) -> None:
     assert raw.startswith(line.message)
 
 
+@pytest.mark.parametrize("stream", ["a\ud800b", "a\0b"])
+def test_a_stream_name_that_is_no_text_is_replaced(bench: Bench, stream: str) -> None:
+    bench.pull.writer.write([pages.Event("7", NOW, NOW, stream, "said")])
+    bench.pull.writer.settle()
+    [line] = bench.lines()
+    assert (line.log_stream, line.message) == ("a\ufffdb", "said")
+
+
 def test_no_key_is_empty(bench: Bench) -> None:
     bench.service.put((NOW, "correlation_id=abc-123"), (NOW, "nothing"), (NOW, f"END RequestId: {REQUEST}"))
     bench.polls()
@@ -170,9 +178,11 @@ def test_empty_pages_and_repeated_tokens_are_no_end() -> None:
     assert [asked.get("nextToken") for asked in api.asked] == [None, "a", "a", "a", "b"]
 
 
-def test_a_token_that_never_changes_is_an_error() -> None:
-    api = Scripted([{"events": [], "nextToken": "a"}])
-    with pytest.raises(Unavailable, match="same page token"):
+@pytest.mark.parametrize("tokens", ["a", "ab", "abcdefg", "xaab"])
+def test_tokens_that_go_round_in_a_circle_are_an_error(tokens: str) -> None:
+    circle = [{"events": [], "nextToken": token} for token in tokens]
+    api = Scripted(circle * 100)
+    with pytest.raises(Unavailable, match="repeats its page tokens"):
         list(pages.read(api, "/g", Window(0, NOW, NOW, NOW), 100))
     assert len(api.asked) < 100
 
