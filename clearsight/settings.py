@@ -164,6 +164,10 @@ class PushSettings(Section):
     kinesis_endpoint_url: OpenUrl | None = None
     cold_only: bool = Field(False, description="poll by the cold tier alone, which heals what was never pushed")
 
+    @property
+    def is_on(self) -> bool:
+        return self.http or self.kinesis_stream is not None
+
 
 class ForwarderSettings(Section):
     poll_interval_ms: int = Field(200, ge=10, description="the hot tier: how often the newest lines are read, at most")

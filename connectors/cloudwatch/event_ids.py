@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DIGITS = 56
+FUTURE_MS = 2 * 3600 * 1000
+"""So far ahead of its time CloudWatch takes a line, and pushes it."""
 _TIMESTAMP_SHIFT = 144
 _INGESTION_SHIFT = 80
 _BATCH_SHIFT = 16

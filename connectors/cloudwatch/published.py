@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from connectors.cloudwatch.event_ids import FUTURE_MS
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.seen import SeenIds
 from connectors.cloudwatch.state import delivered_after
@@ -38,7 +39,8 @@ def published(
         (origin.account, origin.region, origin.group): (since, until, found[origin].add)
         for origin, (since, until) in spans.items()
     }
-    for line in delivered_after(reader, topic, real(min(since for since, _ in spans.values()))):
+    appended = real(min(since for since, _ in spans.values()) - FUTURE_MS)
+    for line in delivered_after(reader, topic, appended):
         since, until, add = wanted.get((line.account, line.region, line.log_group), _UNWANTED)
         if since <= line.event_time < until:
             add(line.event_id, line.event_time)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from clearsight.logline import ForwarderState
 from clearsight.settings import ForwarderSettings
 from clearsight.topics import TopicNames
+from connectors.cloudwatch.event_ids import FUTURE_MS
 from connectors.cloudwatch.pace import Limits
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.state import all_states, read_states, rebuild_seen
@@ -49,7 +50,8 @@ class Recovery:
             progresses[pull.name] = Progress(self._tiers, through, self._settings.settle_ms, settled)
         horizons = {pull.origin: progresses[pull.name].horizon for pull in pulls}
         checkpoints = [{int(p): offset for p, offset in state.offsets.items()} for state in states.values()]
-        seen = rebuild_seen(self._reader, self._topics.logs, horizons, checkpoints, real=self._real)
+        ahead_ms = FUTURE_MS if self._settings.push.is_on else 0
+        seen = rebuild_seen(self._reader, self._topics.logs, horizons, checkpoints, real=self._real, ahead_ms=ahead_ms)
         ends = self._reader.end_offsets(self._topics.logs)
         for pull in pulls:
             pull.resume(progresses[pull.name], seen[pull.origin], ends)

@@ -1,7 +1,8 @@
 """Where a forwarder goes on: its checkpoints on the compacted state topic, and the ids that the output topic holds.
 
-The output topic is the truth of what was delivered. It is stamped with append time, and a line is appended after it
-happened, so everything that a coming window may show again lies behind the offset of that window's start.
+The output topic is the truth of what was delivered. It is stamped with append time, and a line that is polled is appended
+after it happened, so everything that a coming window may show again lies behind the offset of that window's start. A
+pushed line may be dated `FUTURE_MS` ahead, and is looked for that much earlier.
 """
 
 from __future__ import annotations
@@ -114,11 +115,12 @@ def rebuild_seen(
     checkpoints: list[Offsets],
     pause: Callable[[float], None] = time.sleep,
     real: Callable[[int], int] = int,
+    ahead_ms: int = 0,
 ) -> dict[Origin, SeenIds]:
     """The delivered ids that coming windows may show again. `horizons`: log group → earliest event time of them.
 
-    `checkpoints` are the offsets of known states: what was delivered after them is read in any case. `real` turns a time
-    of the lines into one of the broker.
+    `checkpoints` are the offsets of known states: what was delivered after them is read in any case. `real` turns a time of
+    the lines into one of the broker. `ahead_ms`: so long before its event time a line may have been delivered.
     """
     seen = {origin: SeenIds() for origin in horizons}
     if not horizons:
@@ -128,7 +130,7 @@ def rebuild_seen(
         for origin, horizon in horizons.items()
     }
     unreadable = _Unreadable(topic)
-    first = _earliest(reader.offsets_at(topic, real(min(horizons.values())) - CLOCK_SKEW_MS), checkpoints)
+    first = _earliest(reader.offsets_at(topic, real(min(horizons.values()) - ahead_ms) - CLOCK_SKEW_MS), checkpoints)
     while True:
         end = reader.end_offsets(topic)
         for line in _delivered(reader, topic, first, end, unreadable):

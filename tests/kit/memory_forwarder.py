@@ -119,8 +119,10 @@ class Bench:
         account: str = ACCOUNT,
         discover: Callable[[], Sequence[GroupPull]] | None = None,
         find: Sequence[str] = (),
+        settings: ForwarderSettings = SETTINGS,
     ) -> None:
         self.account = account
+        self.settings = settings
         self.discover = discover
         self.find = find
         self.clock = Clock()
@@ -137,7 +139,7 @@ class Bench:
         self.leadership = Leadership(self.lease, self.stopping)
         assert self.leadership.begin()
         self.outbox = MemoryOutbox(self.broker)
-        tiers = limits(SETTINGS, 1, 1e6)
+        tiers = limits(self.settings, 1, 1e6)
         self.reader = Reader(self.broker)
         self.inbox, self.routes = Inbox(), Routes(1)
         self.health = Health(self.clock, 900_000, lambda: True)
@@ -152,9 +154,9 @@ class Bench:
         self.forwarder = Forwarder(
             self.pulls,
             self.outbox,
-            Recovery(self.reader, TOPICS, SETTINGS, tiers),
+            Recovery(self.reader, TOPICS, self.settings, tiers),
             topics=TOPICS,
-            settings=SETTINGS,
+            settings=self.settings,
             clock=self.clock,
             real_wait_s=lambda wait_ms: wait_ms / 1000,
             leadership=self.leadership,

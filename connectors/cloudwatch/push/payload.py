@@ -17,7 +17,6 @@ MAX_BYTES = 64 * 1024 * 1024
 """Unpacked. CloudWatch sends far less; this bounds what a small hostile payload can become."""
 
 _GZIP = b"\x1f\x8b"
-_FUTURE_MS = 2 * 3600 * 1000
 _LATE_MS = 15 * 86_400_000
 
 
@@ -111,5 +110,5 @@ def _ingestion(event_id: str, timestamp: int) -> int | None:
     if len(event_id) != event_ids.DIGITS or not event_id.isascii() or not event_id.isdigit():
         return None
     parts = event_ids.parts(int(event_id))
-    fits = parts.timestamp == timestamp and -_FUTURE_MS <= parts.ingestion - timestamp < _LATE_MS
+    fits = parts.timestamp == timestamp and -event_ids.FUTURE_MS <= parts.ingestion - timestamp < _LATE_MS
     return parts.ingestion if fits else None

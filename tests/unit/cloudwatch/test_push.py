@@ -19,15 +19,17 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from kit.memory_forwarder import ACCOUNT, NOW, TOPICS, Bench
+from kit.memory_forwarder import ACCOUNT, NOW, SETTINGS, TOPICS, Bench
 from moto import mock_aws
 from starlette.applications import Starlette
 
+from clearsight.settings import PushSettings
 from connectors.cloudwatch import event_ids
 from connectors.cloudwatch.inbox import Inbox, PushBatch, Refused, Routes, UnknownGroup
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.memory import MemoryOutbox, MemoryTopicReader
 from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.published import published
 from connectors.cloudwatch.push.http import PushEndpoint
 from connectors.cloudwatch.push.kinesis import KinesisReader
 from connectors.cloudwatch.push.payload import MAX_BYTES, BadPayload, unpack
@@ -203,6 +205,39 @@ def test_push_and_pull_of_the_same_line_are_one_event(tmp_path: Path) -> None:
     with running(bench):
         assert Pushed(bench).post(*later).status_code == 200
     assert len(bench.lines()) == 20
+
+
+AHEAD_MS = 90 * 60_000
+
+
+@pytest.fixture
+def ahead(tmp_path: Path) -> Bench:
+    """A line that was pushed 90 minutes before its own time, which has come since."""
+    deliveries: list[bytes] = []
+    settings = SETTINGS.model_copy(update={"push": PushSettings(http=True)})
+    bench = Bench(tmp_path / "ledger.jsonl", deliver=lambda _, data: deliveries.append(data), settings=settings)
+    bench.cycles(1)
+    wanted = {"logGroupName": "/g", "filterName": "f", "filterPattern": "", "destinationArn": FIREHOSE}
+    bench.service.call("PutSubscriptionFilter", **wanted)
+    bench.service.put((NOW + AHEAD_MS, "from the future"))
+    with running(bench):
+        assert Pushed(bench).post(*deliveries).status_code == 200
+    bench.clock.now = NOW + AHEAD_MS - 60_000
+    bench.cycles(10)
+    return bench
+
+
+def test_a_line_that_was_pushed_ahead_of_its_time_is_not_polled_after_a_restart(ahead: Bench) -> None:
+    ahead.restart()
+    ahead.clock.now += 120_000
+    ahead.cycles(10)
+    assert ahead.messages() == ["from the future"]
+
+
+def test_a_line_that_was_pushed_ahead_of_its_time_is_not_missing(ahead: Bench) -> None:
+    origin, at = ahead.pull.origin, NOW + AHEAD_MS
+    found = published(MemoryTopicReader(ahead.broker), TOPICS.logs, {origin: (at - 1, at + 1)}, int)[origin]
+    assert found.minutes.total() == 1
 
 
 @pytest.mark.parametrize(
