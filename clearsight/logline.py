@@ -40,11 +40,13 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     user_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
-    service: str | None = None
-    node: str | None = None
     level: Level = "INFO"
     level_raw: str | None = None
+    """As the line names it: one of the words that levels are known by."""
     message: str
+    """From here on, what stands in the record is searched for secrets."""
+    service: str | None = None
+    node: str | None = None
     error: LogError | None = None
     format: str = "text"
     attributes: dict[str, Any] = {}

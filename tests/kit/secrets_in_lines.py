@@ -15,8 +15,8 @@ Planted = tuple[str, str]
 def planted(chance: random.Random, before: str = " ", after: str = " ") -> Planted:
     """`before` and `after` stand around a secret that shows itself; one without a form stands under a telling name."""
     if chance.random() < 0.5:
-        secret = BARE[chance.choice(sorted(BARE))](chance)
-        return secret, chance.choice(SHAPES)(f"{before}{secret}{after}")
+        secret, shown = BARE[chance.choice(sorted(BARE))](chance)
+        return secret, chance.choice(SHAPES)(f"{before}{shown}{after}")
     secret, name = _letters(chance, 24), chance.choice(NAMES)
     return secret, chance.choice(ASSIGNMENTS)(name, secret)
 
@@ -35,17 +35,47 @@ def _card(chance: random.Random) -> str:
     return body + str(-total % 10)
 
 
-BARE: dict[str, Callable[[random.Random], str]] = {
-    "email": lambda chance: f"{_letters(chance, 9)}.{_letters(chance, 5)}@{_letters(chance, 7)}.example.org",
-    "card": _card,
-    "spaced card": lambda chance: re.sub(r"(\d{4})(?=\d)", r"\1 ", _card(chance)),
-    "jwt": lambda chance: f"eyJ{_letters(chance, 12)}.{_letters(chance, 20)}.{_letters(chance, 20)}",
-    "aws": lambda chance: "AKIA" + _letters(chance, 16).upper().replace("@", "A"),
-    "github": lambda chance: "ghp_" + _letters(chance, 36),
-    "ssn": lambda chance: f"{chance.randint(100, 600)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}",
-    "phone": lambda chance: f"+44 {chance.randint(10, 99)} {chance.randint(1000, 9999)} {chance.randint(1000, 9999)}",
+def _iban(chance: random.Random) -> str:
+    account = _digits(chance, 14)
+    checked = "".join(str(int(character, 36)) for character in f"WEST{account}GB00")
+    return f"GB{98 - int(checked) % 97:02}WEST{account}"
+
+
+def _alone(secret: str) -> tuple[str, str]:
+    return secret, secret
+
+
+def _private_key(chance: random.Random) -> tuple[str, str]:
+    secret = _letters(chance, 40)
+    return secret, f"-----BEGIN RSA PRIVATE KEY-----\nMII{secret}\n-----END RSA PRIVATE KEY-----"
+
+
+def _login(chance: random.Random) -> tuple[str, str]:
+    secret = _letters(chance, 20)
+    return secret, f"postgresql://app:{secret}@db.internal:5432/x"
+
+
+BARE: dict[str, Callable[[random.Random], tuple[str, str]]] = {
+    "email": lambda chance: _alone(f"{_letters(chance, 9)}.{_letters(chance, 5)}@{_letters(chance, 7)}.example.org"),
+    "card": lambda chance: _alone(_card(chance)),
+    "spaced card": lambda chance: _alone(re.sub(r"(\d{4})(?=\d)", r"\1 ", _card(chance))),
+    "jwt": lambda chance: _alone(f"eyJ{_letters(chance, 12)}.{_letters(chance, 20)}.{_letters(chance, 20)}"),
+    "aws": lambda chance: _alone("AKIA" + _letters(chance, 16).upper().replace("@", "A")),
+    "github": lambda chance: _alone("ghp_" + _letters(chance, 36)),
+    "github, fine-grained": lambda chance: _alone(f"github_pat_{_letters(chance, 22)}_{_letters(chance, 40)}"),
+    "gitlab": lambda chance: _alone("glpat-" + _letters(chance, 20)),
+    "slack": lambda chance: _alone(f"xoxb-{_digits(chance, 12)}-{_letters(chance, 24)}"),
+    "openai": lambda chance: _alone("sk-" + _letters(chance, 40)),
+    "iban": lambda chance: _alone(_iban(chance)),
+    "spaced iban": lambda chance: _alone(re.sub(r"(.{4})(?=.)", r"\1 ", _iban(chance))),
+    "private key": _private_key,
+    "login": _login,
+    "ssn": lambda chance: _alone(f"{chance.randint(100, 600)}-{chance.randint(10, 99)}-{chance.randint(1000, 9999)}"),
+    "phone": lambda chance: _alone(
+        f"+44 {chance.randint(10, 99)} {chance.randint(1000, 9999)} {chance.randint(1000, 9999)}"
+    ),
 }
-"""Secrets that show themselves."""
+"""Secrets that show themselves: the secret, and the text that it is known by."""
 NAMES = (
     "password",
     "db_passwd",
@@ -77,6 +107,10 @@ SHAPES: list[Callable[[object], str]] = [
     lambda said: json.dumps({"event": "m", "level": "error", "exception": [{"exc_type": "V", "exc_value": said, "frames": [{"locals": {"x": said}}]}]}),
     lambda said: json.dumps({"log": f"INFO:app:{said}", "container_name": "c"}),
     lambda said: json.dumps({"message": "m", str(said): 1}),
+    lambda said: json.dumps({"message": "m", "level": "INFO", "service": said}),
+    lambda said: json.dumps({"message": "m", "node": said, "xray_trace_id": "1-5759e988-bd862e3fe1be46a994272793"}),
+    lambda said: json.dumps({"message": "m", "error_severity": said, "backend_type": "client backend"}),
+    lambda said: json.dumps({"message": "m", "level": said, "severity": said, "logger": said, "timestamp": said}),
 ]  # fmt: skip
 ASSIGNMENTS: list[Callable[[str, str], str]] = [
     lambda name, secret: f"INFO:app:{name}={secret} done",

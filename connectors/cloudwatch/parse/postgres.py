@@ -7,7 +7,6 @@ import re
 from psycopg.errors import lookup
 
 from connectors.cloudwatch.parse.fields import FieldNames
-from connectors.cloudwatch.parse.identifiers import MAX_ID_CHARACTERS
 from connectors.cloudwatch.parse.json_line import Document, JsonFormat, bounded
 from connectors.cloudwatch.parse.levels import level_of
 from connectors.cloudwatch.parse.mentions import take_mentions
@@ -25,7 +24,8 @@ def read_jsonlog(name: str, document: Document, text: str, _: FieldNames) -> Par
     statements to be found sets it so. The error's type is the name of its SQLSTATE, like "UniqueViolation"."""
     message, severity = document.get("message"), str(document["error_severity"])
     parsed = Parsed(format=name, message=message if isinstance(message, str) and message else text)
-    parsed.level, parsed.level_raw = level_of(severity.rstrip("12345")), severity[:MAX_ID_CHARACTERS]
+    parsed.level = level_of(severity) or level_of(severity[:-1])  # DEBUG1 to DEBUG5
+    parsed.level_raw = severity if parsed.level else None
     session = document.get("application_name")
     if isinstance(session, str) and _CORRELATION_ID.fullmatch(session):
         parsed.correlation_id, parsed.correlation_source = session, "field"

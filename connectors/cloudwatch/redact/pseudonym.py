@@ -29,12 +29,19 @@ class Pseudonym:
         self._named = re.compile(rf"{before}{re.escape(user_id)}(?!\w)")
 
     def line(self, line: LogLine) -> LogLine:
-        """The line with it, in the user's id, message, error and attributes."""
+        """The line with it, in the user's id, message, service, node, error and attributes."""
         error = line.error and msgspec.structs.replace(
             line.error, message=self._in(line.error.message), stack=self._in(line.error.stack)
         )
-        message, attributes = self._in(line.message), self._value(line.attributes)
-        return msgspec.structs.replace(line, user_id=self.text, message=message, error=error, attributes=attributes)
+        return msgspec.structs.replace(
+            line,
+            user_id=self.text,
+            message=self._in(line.message),
+            service=self._in(line.service),
+            node=self._in(line.node),
+            error=error,
+            attributes=self._value(line.attributes),
+        )
 
     def _in(self, text: str | None) -> str | None:
         return self._named.sub(rf"\g<1>{self.text}", text) if text else text

@@ -1,4 +1,4 @@
-"""Redacts a log line's text: message, error and attributes; never its ids, by which it is joined.
+"""Redacts what a log line says: message, service, node, error and attributes; never its ids, by which it is joined.
 
 The line is encoded first, and one pass over its bytes says which patterns may be in it: most lines have none, and cost
 only that pass. Only for the others is each text searched.
@@ -18,8 +18,10 @@ from connectors.cloudwatch.redact.pseudonym import Pseudonym
 from connectors.cloudwatch.redact.search import Compiled, Search
 
 _GATE_MEMORY_BYTES = 64 << 20
+_REMEMBERED = 1_000
 _IDS_END = b'"message":'
-"""Of a record: the ids stand before, and no text can hold this, because its quotes are escaped there."""
+"""Of a record: the ids stand before, whatever may be redacted behind. No text can hold this, because its quotes are
+escaped there."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,6 +42,7 @@ class Redactor:
         self._user_key = user_key
         self._patterns = tuple(Compiled(re2.compile(p.expression), p) for p in patterns)
         self._marks = frozenset({*self._keys.kinds, *(pattern.kind for pattern in patterns)})
+        self._harmless: set[str] = set()
         options = re2.Options()
         options.max_mem = _GATE_MEMORY_BYTES
         gate = re2.Set.SearchSet(options)
@@ -75,10 +78,27 @@ class Redactor:
         found = self._patterns if escapes else [self._patterns[hit] for hit in sorted(hits) if hit < known]
         search = Search(found, self._keys, self._marks)
         message = search.text(line.message)
+        service, node = self._name(line.service, search), self._name(line.node, search)
         error = line.error and _error(line.error, search)
         attributes = search.value(line.attributes) if line.attributes else line.attributes
-        redactions = line.redactions | search.counts
-        return msgspec.structs.replace(line, message=message, error=error, attributes=attributes, redactions=redactions)
+        return msgspec.structs.replace(
+            line,
+            message=message,
+            service=service,
+            node=node,
+            error=error,
+            attributes=attributes,
+            redactions=line.redactions | search.counts,
+        )
+
+    def _name(self, name: str | None, search: Search) -> str | None:
+        """A service's or a node's: few of them, on many lines. The gate finds in each line what it found in the first."""
+        if name is None or name in self._harmless:
+            return name
+        redacted = search.text(name)
+        if redacted == name and len(self._harmless) < _REMEMBERED:
+            self._harmless.add(name)
+        return redacted
 
 
 def _error(error: LogError, search: Search) -> LogError:

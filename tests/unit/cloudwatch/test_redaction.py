@@ -19,6 +19,8 @@ from connectors.cloudwatch.lines import MAX_VALUE_BYTES, Origin
 from connectors.cloudwatch.metrics import ForwarderMetrics
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.redact.configured import redactor_of
+from connectors.cloudwatch.redact.keys import KINDS
+from connectors.cloudwatch.redact.patterns import PATTERNS, Pattern
 from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
 from connectors.cloudwatch.transcript import Transcript
 
@@ -34,45 +36,106 @@ def record(message: str, redactor: Redactor = DEFAULT) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize(
-    ("text", "expected", "redactions"),
-    [
-        ("mail of alice.b+c@example.co.uk failed", "mail of [email] failed", {"email": 1}),
-        ("jürgen@müller.de", "[email]", {"email": 1}),
-        ("to=alice%40example.com&x=1", "[email]&x=1", {"email": 1}),
-        ("paid with 4111 1111 1111 1111.", "paid with [card].", {"card": 1}),
-        ("paid with 378282246310005", "paid with [card]", {"card": 1}),
-        ("from GB82 WEST 1234 5698 7654 32", "from [iban]", {"iban": 1}),
-        ("ssn of 123-45-6789", "ssn of [ssn]", {"ssn": 1}),
-        ("call +44 20 7946 0958 now", "call [phone] now", {"phone": 1}),
-        ("password=hunter2 user=x", "password=[secret] user=x", {"secret": 1}),
-        ('{"password": "hun\\"ter 2"', '{"password": [secret]', {"secret": 1}),
-        (r"{\"api_key\": \"a b\"", r"{\"api_key\": [secret]", {"secret": 1}),
-        ("db_password: 'a b c'", "db_password: [secret]", {"secret": 1}),
-        ("Authorization: Bearer abc.def", "Authorization: [secret]", {"secret": 1}),
-        ("got bearer abc123def456 there", "got bearer [token] there", {"token": 1}),
-        ("{'password': b'hunter2', 'x': 1}", "{'password': [secret], 'x': 1}", {"secret": 1}),
-        ("mysql --password hunter2 -u x", "mysql --password [secret] -u x", {"secret": 1}),
-        ("['psql', '--db-password', 'hunter2']", "['psql', '--db-password', '[secret]']", {"secret": 1}),
-        ("?client_secret%3Dhunter2&x=1", "?client_secret%3D[secret]&x=1", {"secret": 1}),
-        ("Cookie: a=b; session=c", "Cookie: [secret]", {"secret": 1}),
-        ("postgres://app:pa55@db.internal/x", "postgres://[login]@db.internal/x", {"login": 1}),
-        ("access_token=abc", "access_token=[token]", {"token": 1}),
-        ("jwt eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0", "jwt [token]", {"token": 1}),
-        ("key AKIAIOSFODNN7EXAMPLE", "key [key]", {"key": 1}),
-        ("ghp_0123456789abcdef0123456789abcdef0123", "[token]", {"token": 1}),
-        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", "[key]", {"key": 1}),
-        (
-            "xoxb-123456789012-abcdef glpat-0123456789abcdef sk-0123456789abcdef0123",
-            "[token] [token] [token]",
-            {"token": 3},
-        ),
-        ("two a@b.de c@d.de", "two [email] [email]", {"email": 2}),
-    ],
+TOKENS = (
+    *("ghp_", "gho_", "ghu_", "ghs_", "github_pat_"),
+    *("xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"),
+    *("sk-", "glpat-"),
 )
+TYPED: list[tuple[str, str, dict[str, int]]] = [
+    ("mail of alice.b+c@example.co.uk failed", "mail of [email] failed", {"email": 1}),
+    ("jürgen@müller.de", "[email]", {"email": 1}),
+    ("to=alice%40example.com&x=1", "[email]&x=1", {"email": 1}),
+    ("paid with 4111 1111 1111 1111.", "paid with [card].", {"card": 1}),
+    ("paid with 378282246310005", "paid with [card]", {"card": 1}),
+    ("from GB82 WEST 1234 5698 7654 32", "from [iban]", {"iban": 1}),
+    ("ssn of 123-45-6789", "ssn of [ssn]", {"ssn": 1}),
+    ("call +44 20 7946 0958 now", "call [phone] now", {"phone": 1}),
+    ("password=hunter2 user=x", "password=[secret] user=x", {"secret": 1}),
+    ('{"password": "hun\\"ter 2"', '{"password": [secret]', {"secret": 1}),
+    (r"{\"api_key\": \"a b\"", r"{\"api_key\": [secret]", {"secret": 1}),
+    ("db_password: 'a b c'", "db_password: [secret]", {"secret": 1}),
+    ("Authorization: Bearer abc.def", "Authorization: [secret]", {"secret": 1}),
+    ("got bearer abc123def456 there", "got bearer [token] there", {"token": 1}),
+    ("{'password': b'hunter2', 'x': 1}", "{'password': [secret], 'x': 1}", {"secret": 1}),
+    ("mysql --password hunter2 -u x", "mysql --password [secret] -u x", {"secret": 1}),
+    ("['psql', '--db-password', 'hunter2']", "['psql', '--db-password', '[secret]']", {"secret": 1}),
+    ("?client_secret%3Dhunter2&x=1", "?client_secret%3D[secret]&x=1", {"secret": 1}),
+    ("Cookie: a=b; session=c", "Cookie: [secret]", {"secret": 1}),
+    ("postgres://app:pa55@db.internal/x", "postgres://[login]@db.internal/x", {"login": 1}),
+    ("access_token=abc", "access_token=[token]", {"token": 1}),
+    ("jwt eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0", "jwt [token]", {"token": 1}),
+    ("key AKIAIOSFODNN7EXAMPLE", "key [key]", {"key": 1}),
+    ("ghp_0123456789abcdef0123456789abcdef0123", "[token]", {"token": 1}),
+    ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", "[key]", {"key": 1}),
+    (
+        "xoxb-123456789012-abcdef glpat-0123456789abcdef sk-0123456789abcdef0123",
+        "[token] [token] [token]",
+        {"token": 3},
+    ),
+    ("two a@b.de c@d.de", "two [email] [email]", {"email": 2}),
+    ("cvv: 123 ssn=987", "cvv: [secret] ssn=[secret]", {"secret": 2}),
+    ("token: 0123456789abcdef", "token: [token]", {"token": 1}),
+    *((f"{begin}0123456789abcdefABCD", "[token]", {"token": 1}) for begin in TOKENS),
+]
+"""A text, what becomes of it, and what is counted."""
+NAMED: dict[str, tuple[str, ...]] = {
+    "secret": (
+        *("password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials"),
+        *("connection_string", "authorization", "cookie", "cookies", "cvv", "cvc"),
+    ),
+    "token": ("token", "jwt"),
+    "key": ("api_key", "api_keys", "access_key", "access_key_id", "secret_key", "private_key"),
+    "email": ("email", "e_mail", "email_address", "mail"),
+    "card": ("card_number", "credit_card", "card_no", "pan"),
+    "ssn": ("ssn", "social_security_number"),
+    "phone": ("phone", "phone_number", "mobile_number"),
+    "iban": ("iban", "account_number"),
+    "birthdate": ("date_of_birth", "birth_date", "birthday"),
+    "locals": ("locals",),
+}
+"""Mark, and the names of fields that it stands in."""
+
+
+@pytest.mark.parametrize(("text", "expected", "redactions"), TYPED)
 def test_typed_marks(text: str, expected: str, redactions: dict[str, int]) -> None:
     found = record(text)
     assert (found["message"], found.get("redactions", {})) == (expected, redactions)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: f"{pattern.kind} {pattern.gate}")
+def test_every_pattern_alone_finds_an_example(pattern: Pattern) -> None:
+    redactor = Redactor(patterns=(pattern,))
+    assert any(pattern.kind in record(text, redactor).get("redactions", {}) for text, *_ in TYPED)
+
+
+def test_every_name_of_a_field_has_its_mark() -> None:
+    assert {name: kind for kind, names in NAMED.items() for name in names} == KINDS
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in NAMED.items() for name in names])
+def test_a_field_of_that_name_is_marked(kind: str, name: str) -> None:
+    camel = name.split("_")[0] + name.title().replace("_", "")[len(name.split("_")[0]) :]
+    for written in (name, name.upper().replace("_", "-"), camel):
+        found = record(json.dumps({"message": "m", written: "of no form"}))
+        assert (found["attributes"], found["redactions"]) == ({written: f"[{kind}]"}, {kind: 1})
+
+
+@pytest.mark.parametrize("name", ["service", "node"])
+def test_names_of_services_and_nodes_are_redacted(name: str) -> None:
+    found = record(json.dumps({"message": "m", name: "alice@example.com", "request_id": "r-1"}))
+    assert (found[name], found["redactions"], found["request_id"]) == ("[email]", {"email": 1}, "r-1")
+
+
+def test_a_name_that_holds_nothing_is_known_and_one_that_does_is_found_each_time() -> None:
+    redactor = Redactor()
+    names = ("plan", "AKIAIOSFODNN7EXAMPLE", "plan", "AKIAIOSFODNN7EXAMPLE")
+    lines = [json.dumps({"message": "a@b.de", "service": name}) for name in names]
+    assert [record(line, redactor)["service"] for line in lines] == ["plan", "[key]"] * 2
+
+
+def test_a_level_that_is_none_is_not_kept() -> None:
+    line = {"message": "m", "error_severity": "alice@example.com", "backend_type": "b"}
+    assert "level_raw" not in record(json.dumps(line))
 
 
 @pytest.mark.parametrize(
@@ -156,12 +219,15 @@ def test_a_kind_that_cannot_be(patterns: dict[str, str]) -> None:
 
 def test_user_ids_become_the_same_pseudonym_everywhere_in_the_line() -> None:
     redactor = Redactor(user_key=b"0123456789abcdef")
-    first = record('{"message": "user alice-7 (alice-77)", "user_id": "alice-7", "by": ["alice-7"]}', redactor)
+    first = record(
+        '{"message": "user alice-7 (alice-77)", "user_id": "alice-7", "by": ["alice-7"], "node": "of alice-7"}',
+        redactor,
+    )
     second = record("INFO:app:user_id=alice-7", redactor)
     pseudonym = first["user_id"]
     assert len(pseudonym) == 32
     assert first["message"] == f"user {pseudonym} (alice-77)"
-    assert first["attributes"] == {"by": [pseudonym]}
+    assert (first["attributes"], first["node"]) == ({"by": [pseudonym]}, f"of {pseudonym}")
     assert second["user_id"] == pseudonym
     assert record("INFO:app:user_id=alice-7", Redactor(user_key=b"another-key-0123"))["user_id"] != pseudonym
     assert record("INFO:app:user_id=alice-7")["user_id"] == "alice-7"
