@@ -11,6 +11,7 @@ from clearsight.events import Event, Rejected
 from stream_processors.batch import Batch, assemble
 from stream_processors.land import Landed
 from stream_processors.records import RawRecord
+from stream_processors.undecodable import MEND
 
 _FEWEST_TO_JUDGE = 100
 
@@ -34,7 +35,7 @@ def land_isolating(
     if len(records) >= _FEWEST_TO_JUDGE and batch.undecodable_share() > undecodable_limit:
         raise LandingError(
             f"{len(batch.letters)} of {len(records)} records cannot be decoded; the first: {batch.letters[0].reason}",
-            "check the connector's converters and the mapping file; nothing of this batch was landed",
+            MEND,
         )
     try:
         landed = land(batch)

@@ -16,6 +16,11 @@ from stream_processors.batch import Batch
 
 IN_A_ROW = 100
 
+MEND = (
+    "check the connector's converters and the mapping file; nothing of this batch was landed."
+    " To land them as dead letters all the same, set CLEARSIGHT_WORKER__UNDECODABLE_LIMIT=1 until they are through"
+)
+
 # Of each partition as many as end, without a hole, where its position stands.
 _LAST_ONES = """
 SELECT topic, count(*) FROM (
@@ -56,6 +61,5 @@ class Undecodable:
             reason = next(letter.reason for letter in batch.letters)
             raise LandingError(
                 f"the last {self._in_a_row[long[0]]} records of {long[0]} cannot be decoded; one of them: {reason}",
-                "check the connector's converters and the mapping file; nothing of this batch was landed."
-                " To land them as dead letters all the same, set CLEARSIGHT_WORKER__UNDECODABLE_LIMIT=1 until they are through",
+                MEND,
             )

@@ -1,17 +1,17 @@
-"""A worker process that dies between two steps of a batch: `python -m kit.dying_worker STEP`, settings by environment.
+"""A worker process that dies at a step: `python -m kit.dying_worker STEP`, settings by environment.
 
-It is the product's worker in all but its connections, which look at each statement before the database gets it.
+It is the product's worker in all but its connections, which look at each statement before the database gets it. Death
+between any two statements of a landing is tried within a process (test_every_statement.py); here it is real.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from psycopg import Connection, Cursor, Transaction
+from kit.watched import COMMIT as BEFORE_COMMIT
+from kit.watched import COMMITTED, WatchedConnection
 
 from clearsight.settings import load_settings, required
 from stream_processors.worker import Worker
@@ -20,19 +20,12 @@ DIED = 42
 IDLE_POLLS = 8
 
 STATEMENTS = {
+    "ownership": "INSERT INTO rpt.consumer_position",
     "positions": "UPDATE rpt.consumer_position",
-    "contexts": "INSERT INTO rpt.transaction_context",
-    "correlations": "INSERT INTO rpt.correlation ",
-    "dimensions": "INSERT INTO rpt.dim_scenario",
-    "amendments": "INSERT INTO rpt.audit_outbox",
-    "touches": "INSERT INTO rpt.correlation_touch",
-    "shapes": "FROM rpt.row_shape",
     "row changes": "COPY rpt.fact_row_change",
-    "user actions": "COPY rpt.fact_user_action",
-    "log lines": "COPY rpt.fact_cloudwatch_log",
-    "transitions": "INSERT INTO rpt.fact_scenario_state_change",
-    "runs": "INSERT INTO rpt.fact_run_diagnostic",
-    "marks": "INSERT INTO rpt.watermark",
+    "deadline": "pg_try_advisory_xact_lock",
+    "unlinked": "SET link = 'unlinked'",
+    "marks": "DELETE FROM rpt.heartbeat",
     "outbox emptied": "DELETE FROM rpt.audit_outbox",
 }
 """Steps that begin with a statement: the worker dies right before it."""
@@ -41,76 +34,39 @@ COMMIT, PUBLISH, OFFSETS = "commit", "publish", "offsets"
 STEPS = (*STATEMENTS, COMMIT, PUBLISH, OFFSETS)
 """All of them: commit is where everything is written, publish where it is committed, offsets where it is published."""
 
-Reached = Callable[[str], None]
 
+class Death:
+    """Comes at a step of a batch or of what is done between batches."""
 
-class WatchedCursor(Cursor[Any]):
-    """Tells its connection each statement before it goes out."""
+    def __init__(self, step: str) -> None:
+        self._step = step
+        self._landing: set[WatchedConnection] = set()
+        """In a batch's transaction."""
 
-    connection: WatchedConnection
-
-    def execute(self, query: Any, *args: Any, **options: Any) -> Any:
-        self.connection.watch(query)
-        return super().execute(query, *args, **options)
-
-    def executemany(self, query: Any, params: Any, **options: Any) -> None:
-        if params:
-            self.connection.watch(query)
-        super().executemany(query, params, **options)
-
-    def copy(self, statement: Any, *args: Any, **options: Any) -> Any:
-        self.connection.watch(statement)
-        return super().copy(statement, *args, **options)
-
-
-class WatchedConnection(Connection[Any]):
-    reached: Reached
-    _depth = 0
-    _lands = False
-    """Whether the transaction in progress is that of a batch."""
-
-    def watch(self, query: bytes | str) -> None:
-        statement = query.decode() if isinstance(query, bytes) else query
+    def reached(self, connection: WatchedConnection, what: str) -> None:
+        if STATEMENTS["positions"] in what:
+            self._landing.add(connection)
+        if connection in self._landing and what in (BEFORE_COMMIT, COMMITTED):
+            self.at(COMMIT if what == BEFORE_COMMIT else PUBLISH)
+            self._landing -= {connection} if what == COMMITTED else set()
         for step, words in STATEMENTS.items():
-            if words in statement:
-                self._lands |= step == "positions"
-                self.reached(step)
+            if words in what:
+                self.at(step)
 
-    @contextmanager
-    def transaction(self, *args: Any, **options: Any) -> Iterator[Transaction]:
-        self._depth += 1
-        try:
-            with super().transaction(*args, **options) as transaction:
-                yield transaction
-                if self._lands and self._depth == 1:
-                    self.reached(COMMIT)
-            if self._lands and self._depth == 1:
-                self.reached(PUBLISH)
-        finally:
-            self._depth -= 1
-            self._lands &= self._depth > 0
+    def at(self, step: str) -> None:
+        if step == self._step:
+            os._exit(DIED)
 
 
 def main(step: str) -> None:
-    def reached(at: str) -> None:
-        if at == step:
-            os._exit(DIED)
-
+    death = Death(step)
     settings = load_settings()
     dsn = required(settings.report.writer_dsn, "report.writer_dsn")
-
-    def connect() -> Connection[Any]:
-        connection = WatchedConnection.connect(
-            dsn, autocommit=True, options="-c timezone=UTC", cursor_factory=WatchedCursor
-        )
-        connection.reached = reached
-        return connection
-
-    worker = Worker(settings, connect)
+    worker = Worker(settings, lambda: WatchedConnection.opened(dsn, death.reached))
     landed = worker.source.landed
 
     def hand_over(spans: Any) -> None:
-        reached(OFFSETS)
+        death.at(OFFSETS)
         landed(spans)
 
     worker.source.landed = hand_over  # type: ignore[method-assign]

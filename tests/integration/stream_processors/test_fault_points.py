@@ -1,13 +1,15 @@
-"""A worker that dies between any two steps of a batch leaves what the next one makes whole."""
+"""A worker process that dies at a step of its work, or stops by itself, leaves what the next one makes whole."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,14 @@ from kit.dying_worker import DIED, STEPS, run
 from kit.reporting import Facts, Reporting
 from kit.stacks import servers_of, stack_of
 from kit.story import Record, tell
+from kit.waiting import until
 from pydantic import SecretStr
 
+from clearsight.errors import LandingError
 from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 from clearsight.settings import KafkaSettings, ReportSettings, Settings, WorkerSettings
 from clearsight.topics import TopicNames, topics
+from stream_processors.undecodable import IN_A_ROW
 from stream_processors.worker import Worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -73,6 +78,18 @@ class Site:
 
     def die(self, step: str) -> None:
         """A process of its own dies at the step."""
+        code, told = self.run("kit.dying_worker", step)
+        assert code == DIED, f"{step} was never reached: {told}"
+
+    def run(self, *module: str) -> tuple[int, str]:
+        """The exit code of a process that ends by itself, and what it said."""
+        with self.started(*module) as process:
+            told, _ = process.communicate(timeout=LIMIT_S)
+        return process.returncode, told
+
+    @contextmanager
+    def started(self, *module: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+        """A process that is gone afterwards."""
         environment = {
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS": self.servers,
@@ -80,37 +97,42 @@ class Site:
             "CLEARSIGHT_REPORT__WRITER_DSN": self.database.writer_dsn,
             "CLEARSIGHT_WORKER__GROUP_ID": self.names.prefix,
             "CLEARSIGHT_WORKER__SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
+            **settings,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "kit.dying_worker", step],
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module],
             env={**os.environ, **environment},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=LIMIT_S,
-            check=False,
         )
-        assert done.returncode == DIED, f"{step} was never reached: {done.stderr}"
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def facts(self) -> Facts:
-        reporting = Reporting(self.database.owner_dsn, self.database.writer_dsn, MAPPING, self.names)
-        try:
+        with closing(self._reporting()) as reporting:
             reporting.settle()
             return reporting.facts()
-        finally:
-            reporting.close()
 
     def revisions(self) -> dict[str, int]:
-        reporting = Reporting(self.database.owner_dsn, self.database.writer_dsn, MAPPING, self.names)
-        try:
-            rows = reporting.rows(
+        return dict(
+            self.rows(
                 "SELECT event_id::text, revision FROM rpt.fact_row_change"
                 " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
                 " UNION ALL SELECT event_id::text, revision FROM rpt.fact_scenario_state_change"
                 " UNION ALL SELECT event_id::text, revision FROM rpt.fact_schema_change"
-            )
-            return dict(rows)  # type: ignore[arg-type]
-        finally:
-            reporting.close()
+            )  # type: ignore[arg-type]
+        )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(self._reporting()) as reporting:
+            return reporting.rows(query)
+
+    def _reporting(self) -> Reporting:
+        return Reporting(self.database.owner_dsn, self.database.writer_dsn, MAPPING, self.names)
 
     def published(self) -> dict[str, int]:
         """Event id → the highest revision in the audit topic."""
@@ -119,6 +141,13 @@ class Site:
             event = json.loads(value)
             found[event["event_id"]] = max(event["revision"], found.get(event["event_id"], 0))
         return found
+
+
+def make_topics(*sites: Site) -> None:
+    admin = AdminClient({"bootstrap.servers": sites[0].servers})
+    wanted = [topic for site in sites for topic in topics(site.names.prefix, MAPPING.tables(), 1)]
+    for created in admin.create_topics([NewTopic(topic.name, topic.partitions, 1) for topic in wanted]).values():
+        created.result(LIMIT_S)
 
 
 def _read(servers: str, topic: str) -> Iterator[bytes]:
@@ -146,10 +175,7 @@ def sites(servers: str, new_report_database: Callable[[], Any]) -> dict[str | No
     made = {
         step: Site(TopicNames(f"step{number}"), servers, new_report_database()) for number, step in enumerate(steps)
     }
-    admin = AdminClient({"bootstrap.servers": servers})
-    wanted = [topic for site in made.values() for topic in topics(site.names.prefix, MAPPING.tables(), 1)]
-    for created in admin.create_topics([NewTopic(topic.name, topic.partitions, 1) for topic in wanted]).values():
-        created.result(LIMIT_S)
+    make_topics(*made.values())
 
     def prepare(step: str | None) -> None:
         site = made[step]
@@ -178,3 +204,37 @@ def test_a_worker_that_died_before(step: str, sites: dict[str | None, Site], nev
     site = sites[step]
     assert site.published() == site.revisions()
     assert site.facts() == never_died
+
+
+def test_a_worker_whose_topic_cannot_be_decoded(
+    servers: str, new_report_database: Callable[[], Any], never_died: Facts
+) -> None:
+    """It takes some records for dead letters, then it stops, each time anew; what is good beside them is not lost by it."""
+    few, many = IN_A_ROW // 2 + 1, 3 * IN_A_ROW
+    site = Site(TopicNames("undecodable"), servers, new_report_database())
+    make_topics(site)
+    letters = "SELECT count(*), count(DISTINCT (topic, kafka_partition, kafka_offset)) FROM rpt.dead_letter"
+
+    site.write([*EARLY, *broken(few)])
+    site.work()
+    assert site.rows(letters) == [(few, few)]
+    for more, why in (
+        (broken(few), rf"the last {2 * few} records of undecodable\.logs cannot be decoded"),
+        ([*broken(many), *LATE], r"\d+ of \d+ records cannot be decoded"),
+    ):
+        site.write(more)
+        code, told = site.run("clearsight", "worker")
+        assert code == LandingError.exit_code, told
+        assert re.search(f"error: {why}", told), told
+        assert "CLEARSIGHT_WORKER__UNDECODABLE_LIMIT=1" in told
+        assert site.rows(letters) == [(few, few)]
+
+    with site.started("clearsight", "worker", CLEARSIGHT_WORKER__UNDECODABLE_LIMIT="1") as worker:
+        until(lambda: site.rows(letters) == [(2 * few + many, 2 * few + many)] and site.published() == site.revisions())
+        worker.terminate()
+        assert worker.wait(LIMIT_S) == 0
+    assert site.facts() == never_died
+
+
+def broken(count: int) -> list[Record]:
+    return [(NAMES.logs, b"k", b"{broken")] * count
