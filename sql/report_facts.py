@@ -23,7 +23,7 @@ LOGIN_LIMIT_S = 6.5
 
 _TABLES = frozenset(table.name for table in METADATA.tables.values())
 VIEWS = frozenset({view_scenario_audit_trail.name, dim_user.name, fact_cloudwatch_log.name})
-DELETED_BY_WRITER = frozenset({"audit_outbox", "watermark", "heartbeat", "stream_start"})
+DELETED_BY_WRITER = frozenset({"amendment_left", "audit_outbox", "watermark", "heartbeat", "stream_start"})
 KEPT_BY_TRIGGER = frozenset({"user_id", "amendment"})
 OF_THE_OWNER = frozenset({"api_key", "bi_login"})
 MASKED = frozenset({"fact_cloudwatch_log"})

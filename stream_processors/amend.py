@@ -1,5 +1,6 @@
 """Amendments: facts that landed before what they belong to was known. Each grows the revision and queues the event for
-publication again. All run inside a batch's or timer's transaction that holds the locks of the classes involved.
+publication again. All run inside a batch's or timer's transaction that holds the locks of the classes involved, and amend as
+much as one transaction can (left_over.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from psycopg import Cursor
 
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us
+from stream_processors import left_over
 from stream_processors.arrays import array, columns
 
 
@@ -39,31 +41,45 @@ _JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id EL
         revision = f.revision + 1"""
 
 _CHANGES = f"""
-WITH {_KEYS}, amended AS (
+WITH {_KEYS}, found AS (
+    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
+    FROM keys k JOIN rpt.fact_row_change f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
+    LIMIT %(at_once)s
+), amended AS (
     UPDATE rpt.fact_row_change f
     SET {_JOIN}
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
+    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
     RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key, f.run_key,
               CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT a.correlation_key, a.scenario_key, a.run_key, u.user_key
+SELECT a.correlation_key, a.scenario_key, a.run_key, u.user_key, count(*)
 FROM amended a LEFT JOIN rpt.dim_user u ON u.user_id = a.user_id
+GROUP BY 1, 2, 3, 4
 """  # noqa: S608 - no value is put into the text
 
 _ACTIONS = f"""
-WITH {_KEYS}
+WITH {_KEYS}, found AS (
+    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
+    FROM keys k JOIN rpt.fact_user_action f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
+    LIMIT %(at_once)s
+)
 UPDATE rpt.fact_user_action f
 SET {_JOIN}
-FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
+FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
 """  # noqa: S608
 
 _STATES = f"""
-WITH {_KEYS}, amended AS (
+WITH {_KEYS}, found AS (
+    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
+    FROM keys k JOIN rpt.fact_scenario_state_change f
+      ON f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_UNJOINED}
+    LIMIT %(at_once)s
+), amended AS (
     UPDATE rpt.fact_scenario_state_change f
     SET {_JOIN}
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_UNJOINED}
+    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
     RETURNING f.event_id, f.occurred_at
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
@@ -95,23 +111,26 @@ class Given(NamedTuple):
     user: int | None
 
 
-def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, Given]) -> list[Amended]:
-    """Give the unjoined changes of these locked transactions their correlation and user."""
+def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, Given], in_part: bool = False) -> list[Amended]:
+    """Give the unjoined changes of these locked transactions their correlation and user. `in_part`: some may have got it
+    before, so that their actions and states are left alone."""
     if not contexts:
         return []
     keys = {
+        "at_once": left_over.AT_ONCE,
         "tx": array(key.tx_id for key in contexts),
         "at": array(from_us(key.committed_us) for key in contexts),
         "id": array(given.correlation_id for given in contexts.values()),
         "correlation": array(given.correlation for given in contexts.values()),
         "user": array(given.user for given in contexts.values()),
     }
-    cursor.execute(_CHANGES, keys)
-    amended = [Amended(*row) for row in cursor.fetchall()]
-    if amended:
-        cursor.execute(_ACTIONS, keys)
-        cursor.execute(_STATES, keys)
-    return amended
+    found = cursor.execute(_CHANGES, keys).fetchall()
+    counts = [sum(count for *_, count in found)]
+    if found or in_part:
+        counts += [cursor.execute(query, keys).rowcount for query in (_ACTIONS, _STATES)]
+    if max(counts) >= left_over.AT_ONCE:
+        left_over.leave(cursor, "transaction", [(key.tx_id, from_us(key.committed_us)) for key in contexts])
+    return [Amended(*row) for *row, _ in found]
 
 
 _LOGS = """
@@ -121,24 +140,27 @@ WITH touched AS (
            count(*) FILTER (WHERE kind = 'run') AS runs, min(key) FILTER (WHERE kind = 'run') AS run
     FROM rpt.correlation_touch WHERE correlation_key = ANY(%s) GROUP BY correlation_key
 ), placed AS (
-    SELECT f.event_id, f.occurred_at, f.run_key AS run_before,
+    SELECT f.event_id, f.occurred_at, f.scenario_key AS scenario_before, f.run_key AS run_before, f.link AS link_before,
            CASE WHEN f.link = 'direct' THEN f.scenario_key WHEN t.scenarios = 1 THEN t.scenario END AS scenario_key,
            CASE WHEN f.names_run THEN f.run_key
                 WHEN f.link = 'direct' AND (t.scenarios <> 1 OR t.scenario IS DISTINCT FROM f.scenario_key) THEN NULL
                 WHEN t.runs = 1 THEN t.run END AS run_key,
            CASE WHEN f.link = 'direct' THEN 'direct' WHEN t.scenarios > 1 THEN 'shared' ELSE 'correlated' END AS link
     FROM touched t JOIN rpt.fact_cloudwatch_log f ON f.correlation_key = t.correlation_key
+), misplaced AS (
+    SELECT * FROM placed
+    WHERE (scenario_before, run_before, link_before) IS DISTINCT FROM (scenario_key, run_key, link)
+    LIMIT %s
 ), amended AS (
     UPDATE rpt.fact_cloudwatch_log f
     SET scenario_key = p.scenario_key, run_key = p.run_key, link = p.link, revision = f.revision + 1
-    FROM placed p
+    FROM misplaced p
     WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
-      AND (f.scenario_key, f.run_key, f.link) IS DISTINCT FROM (p.scenario_key, p.run_key, p.link)
     RETURNING f.event_id, f.occurred_at, p.run_before, f.run_key
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT run_before, run_key FROM amended
+SELECT run_before, run_key, count(*) FROM amended GROUP BY 1, 2
 """
 
 
@@ -154,20 +176,25 @@ def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> Moved:
     ids = sorted(correlations)
     if not ids:
         return Moved(False, frozenset())
-    pairs = cursor.execute(_LOGS, [ids]).fetchall()
-    moved = {run for before, after in pairs if before != after for run in (before, after) if run is not None}
-    return Moved(bool(pairs), frozenset(moved))
+    found = cursor.execute(_LOGS, [ids, left_over.AT_ONCE]).fetchall()
+    if sum(count for *_, count in found) >= left_over.AT_ONCE:
+        left_over.leave(cursor, "correlation", left_over.untimed(ids))
+    moved = {run for before, after, _ in found if before != after for run in (before, after) if run is not None}
+    return Moved(bool(found), frozenset(moved))
 
 
 _PLACED = """
-WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[])), amended AS (
+WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[])), found AS (
+    SELECT f.event_id, f.occurred_at, p.scenario_key
+    FROM placed p JOIN rpt.{fact} f ON f.run_key = p.run_key AND f.scenario_key IS NULL LIMIT %s
+), amended AS (
     UPDATE rpt.{fact} f SET scenario_key = p.scenario_key, revision = f.revision + 1
-    FROM placed p WHERE f.run_key = p.run_key AND f.scenario_key IS NULL
+    FROM found p WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
     RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT '{kind}', event_id, occurred_at FROM amended
 )
-SELECT DISTINCT correlation_key, scenario_key FROM amended WHERE correlation_key IS NOT NULL
+SELECT correlation_key, scenario_key, count(*) FROM amended GROUP BY 1, 2
 """
 _CHANGES_OF_RUN = _PLACED.format(fact="fact_row_change", kind="change")
 _LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log")
@@ -186,4 +213,7 @@ def logs_by_run(cursor: Cursor[Any], placed: dict[int, int]) -> None:
 def _by_run(cursor: Cursor[Any], query: str, placed: dict[int, int]) -> list[tuple[int, int]]:
     if not placed:
         return []
-    return cursor.execute(query.encode(), columns(placed.items())).fetchall()
+    found = cursor.execute(query.encode(), [*columns(placed.items()), left_over.AT_ONCE]).fetchall()
+    if sum(count for *_, count in found) >= left_over.AT_ONCE:
+        left_over.leave(cursor, "run", left_over.untimed(placed))
+    return [(correlation, scenario) for correlation, scenario, _ in found if correlation is not None]

@@ -14,9 +14,10 @@ from psycopg import Connection, Cursor
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us, to_us
 from clearsight.mapping import Mapping
-from stream_processors import amend, correlate, runs
+from stream_processors import amend, concerned, correlate, left_over, runs
 from stream_processors.arrays import array
 from stream_processors.dimensions import DimensionKeys
+from stream_processors.left_over import Left
 
 _LIMIT = 5_000
 _ADVISORY_LOCK = 4_715_307  # any number: it keeps two workers from doing the same at once
@@ -31,21 +32,24 @@ SELECT DISTINCT tx_id, occurred_at, commit_lsn FROM (
 """
 
 _UNLINK = """
-WITH keys(tx_id, committed_at) AS (SELECT * FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[])), changes AS (
-    UPDATE rpt.fact_row_change f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
-    RETURNING f.event_id, f.occurred_at
-), actions AS (
-    UPDATE rpt.fact_user_action f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND f.link = 'pending'
-), states AS (
-    UPDATE rpt.fact_scenario_state_change f SET link = 'unlinked', revision = f.revision + 1
-    FROM keys k WHERE f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND f.link = 'pending'
+WITH found AS (
+    SELECT f.event_id, f.occurred_at FROM unnest(%(tx)s::bigint[], %(at)s::timestamptz[]) AS k(tx_id, committed_at)
+    JOIN rpt.{fact} f ON f.tx_id = k.tx_id AND f.{committed} = k.committed_at AND f.link = 'pending' LIMIT %(at_once)s
+), unlinked AS (
+    UPDATE rpt.{fact} f SET link = 'unlinked', revision = f.revision + 1
+    FROM found WHERE f.event_id = found.event_id AND f.occurred_at = found.occurred_at
     RETURNING f.event_id, f.occurred_at
 )
-INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at)
-SELECT 'change', event_id, occurred_at FROM changes UNION ALL SELECT 'state_change', event_id, occurred_at FROM states
 """
+_TOLD = (
+    "INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT '{kind}', event_id, occurred_at FROM unlinked"
+)
+_UNLINKS = (
+    _UNLINK.format(fact="fact_user_action", committed="occurred_at") + "SELECT FROM unlinked",
+    _UNLINK.format(fact="fact_scenario_state_change", committed="committed_at") + _TOLD.format(kind="state_change"),
+    _UNLINK.format(fact="fact_row_change", committed="occurred_at") + _TOLD.format(kind="change"),
+)
+"""Changes last: as long as they are pending, these transactions are overdue."""
 
 _OVERDUE_LOGS = """
 SELECT DISTINCT correlation_key FROM (
@@ -54,33 +58,47 @@ SELECT DISTINCT correlation_key FROM (
 """
 
 _UNLINK_LOGS = """
-WITH logs AS (
-    UPDATE rpt.fact_cloudwatch_log SET link = 'unlinked', revision = revision + 1
-    WHERE correlation_key = ANY(%s) AND link = 'pending' AND landed_at < now() - make_interval(secs => %s)
-    RETURNING event_id, occurred_at
+WITH found AS (
+    SELECT event_id, occurred_at FROM rpt.fact_cloudwatch_log
+    WHERE correlation_key = ANY(%s) AND link = 'pending' AND landed_at < now() - make_interval(secs => %s) LIMIT %s
+), logs AS (
+    UPDATE rpt.fact_cloudwatch_log f SET link = 'unlinked', revision = f.revision + 1
+    FROM found WHERE f.event_id = found.event_id AND f.occurred_at = found.occurred_at
+    RETURNING f.event_id, f.occurred_at
 )
 INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_id, occurred_at FROM logs
 """
 
 
+_LOCK_RUNS = """
+SELECT run_key, scenario_key FROM rpt.dim_run WHERE run_key = ANY(%s::bigint[]) AND scenario_key IS NOT NULL
+ORDER BY run_id FOR UPDATE
+"""
+
+
 class Closed(NamedTuple):
+    """How many were looked at."""
+
     transactions: int
     correlations: int
+    left_over: int
 
 
 def close_overdue(connection: Connection[Any], mapping: Mapping, deadline_s: float) -> Closed:
-    """Close what is overdue, up to a limit, in one transaction that takes its locks in the same order as a batch."""
+    """Close what is overdue and amend what batches left over, up to a limit, in one transaction that takes its locks in the
+    same order as a batch."""
     with connection.transaction(), connection.cursor() as cursor:
         if not cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchall()[0][0]:
-            return Closed(0, 0)
+            return Closed(0, 0, 0)
         transactions = {
             TransactionKey(tx_id, to_us(at)): lsn
             for tx_id, at, lsn in cursor.execute(_OVERDUE_CHANGES, [deadline_s, _LIMIT]).fetchall()
         }
         logs = [row[0] for row in cursor.execute(_OVERDUE_LOGS, [deadline_s, _LIMIT]).fetchall()]
-        if transactions or logs:
-            _close(cursor, transactions, logs, mapping, deadline_s)
-        return Closed(len(transactions), len(logs))
+        rest = left_over.left(cursor)
+        if transactions or logs or any(rest):
+            _close(cursor, transactions, logs, rest, mapping, deadline_s)
+        return Closed(len(transactions), len(logs), sum(map(len, rest)))
 
 
 _LOCK_CORRELATIONS = """
@@ -91,12 +109,20 @@ ORDER BY correlation_id FOR UPDATE
 
 
 def _close(
-    cursor: Cursor[Any], transactions: dict[TransactionKey, int], logs: list[int], mapping: Mapping, deadline_s: float
+    cursor: Cursor[Any],
+    overdue: dict[TransactionKey, int],
+    logs: list[int],
+    rest: Left,
+    mapping: Mapping,
+    deadline_s: float,
 ) -> None:
+    transactions = overdue | rest.transactions
     contexts = correlate.lock_transactions(cursor, transactions, {})
     ids = {context.correlation_id for context in contexts.values()}
-    locked = dict(cursor.execute(_LOCK_CORRELATIONS, [array(ids), array(logs)]).fetchall())
+    locked = dict(cursor.execute(_LOCK_CORRELATIONS, [array(ids), array({*logs, *rest.correlations})]).fetchall())
+    placements = dict(cursor.execute(_LOCK_RUNS, [array(rest.runs)]).fetchall())
     DimensionKeys.lock_scenarios(cursor, amend.scenarios_of(cursor, transactions))
+    left_over.take(cursor, rest)
     users = dict(
         cursor.execute(
             "SELECT user_id, user_key FROM rpt.dim_user WHERE user_id = ANY(%s)",
@@ -109,17 +135,31 @@ def _close(
             key: amend.Given(known.correlation_id, locked[known.correlation_id], users.get(known.user_id or ""))
             for key, known in contexts.items()
         },
+        in_part=True,
     )
-    touches = [touch for found in joined for touch in correlate.touches_of(*found)]
-    correlate.touch(cursor, touches)
-    dirty = correlate.touched_runs(cursor, locked.values())
+    late = amend.changes_by_run(cursor, placements)
+    anew = correlate.touch(cursor, concerned.touches((), joined, late))
+    dirty = correlate.touched_runs(cursor, locked.values()) | placements.keys()
     runs.lock(cursor, dirty)
-    moved = amend.logs_by_touch(cursor, locked.values())
+    amend.logs_by_run(cursor, placements)
+    moved = amend.logs_by_touch(cursor, {*locked.values(), *anew})
     runs.recompute(cursor, dirty, (), runs.Lines({}, moved.runs), mapping)
 
-    alone = [key for key in transactions if key not in contexts]
+    _unlink(cursor, [key for key in overdue if key not in contexts])
+    alone = set(logs) - correlate.touched(cursor, logs).keys()
     if alone:
-        keys = {"tx": [key.tx_id for key in alone], "at": [from_us(key.committed_us) for key in alone]}
-        cursor.execute(_UNLINK, keys)
-    if logs:
-        cursor.execute(_UNLINK_LOGS, [logs, deadline_s])
+        cursor.execute(_UNLINK_LOGS, [list(alone), deadline_s, left_over.AT_ONCE])
+
+
+def _unlink(cursor: Cursor[Any], transactions: list[TransactionKey]) -> None:
+    """What is too much for now is pending still, and overdue the next time."""
+    if not transactions:
+        return
+    keys = {
+        "tx": [key.tx_id for key in transactions],
+        "at": [from_us(key.committed_us) for key in transactions],
+        "at_once": left_over.AT_ONCE,
+    }
+    for query in _UNLINKS:
+        if cursor.execute(query.encode(), keys).rowcount >= left_over.AT_ONCE:
+            return

@@ -7,6 +7,7 @@ from sql.models.access import api_key, bi_login
 from sql.models.base import METADATA, SCHEMA
 from sql.models.bookkeeping import (
     amendment,
+    amendment_left,
     audit_outbox,
     batch,
     connector_watch,
@@ -34,6 +35,7 @@ __all__ = [
     "PARTITIONED",
     "SCHEMA",
     "amendment",
+    "amendment_left",
     "api_key",
     "audit_outbox",
     "batch",

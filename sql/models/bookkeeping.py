@@ -141,6 +141,15 @@ amendment = Table(
 )
 """What was amended or came out of its turn, for a day. Kept by a trigger of the outbox."""
 
+amendment_left = Table(
+    "amendment_left",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("key", BigInteger, primary_key=True),
+    Column("at", Instant, primary_key=True),
+)
+"""Of what facts are still to be amended, because one transaction was too short."""
+
 audit_outbox = Table(
     "audit_outbox",
     METADATA,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kit.debezium import partitioned
 from kit.story import tell
 
+from stream_processors import left_over
 from stream_processors.records import RawRecord
 
 pytestmark = pytest.mark.integration
@@ -86,6 +87,22 @@ def test_any_order_any_cut_any_redelivery(shared_reporting: Any, in_order: Any, 
     for batch in batches:
         land(batch)
     shared_reporting.settle()
+    assert shared_reporting.facts() == in_order
+
+
+@EXAMPLES
+@given(schedules())
+def test_any_order_where_a_transaction_amends_one_fact_at_once(
+    shared_reporting: Any, in_order: Any, batches: list[list[RawRecord]]
+) -> None:
+    """What one transaction leaves over, later ones do."""
+    shared_reporting.empty()
+    land = shared_reporting.worker()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(left_over, "AT_ONCE", 1)
+        for batch in batches:
+            land(batch)
+        shared_reporting.settle_all()
     assert shared_reporting.facts() == in_order
 
 
