@@ -103,7 +103,7 @@ def _figures(
             "eps_of_many": round(lines / many.seconds),
             "ratio": _ratio(many, one),
         },
-        "worker_rss_mb": round(max(landing.peak_rss_bytes for landing in (alone, full, many, one)) / 2**20),
+        "worker_rss_mb": round(max(landing.peak_rss_bytes for landing in (alone, shared, full, many, one)) / 2**20),
     }
 
 
