@@ -30,8 +30,8 @@ def verify(
 ) -> None:
     """Compare CloudWatch with the topic: lines by minute, and which are missing.
 
-    Exit code: 0 nothing is missing, 8 some lines stay missing, 5 a log group could not be compared, 130 stopped before
-    the end.
+    Exit code: 0 nothing is missing, 8 some lines stay missing, 5 a log group could not be compared, or not to the end
+    (the forwarder is behind or does not run), 130 stopped before the end.
 
     Finds what came later than the cold tier reaches, as far back as the log group keeps it.
 
@@ -56,7 +56,9 @@ def verify(
     if missing:
         raise Incomplete(f"{missing:,} lines are not on the topic", "send them with --heal")
     if unread := [comparison.group for comparison in found if comparison.problem]:
-        raise Unavailable(f"not compared: {', '.join(unread)}", "`clearsight forward doctor` says what they need")
+        raise Unavailable(
+            f"not compared, or not to the end: {', '.join(unread)}", "`clearsight forward doctor` says what they need"
+        )
     if not all(comparison.is_whole for comparison in found):
         raise typer.Exit(130)
 
@@ -81,9 +83,13 @@ def _told(found: Comparison) -> dict[str, Any]:
 
 def _show(found: Comparison) -> None:
     if found.problem:
-        typer.echo(f"{found.group}: not compared: {found.problem}")
-        return
-    stopped = "" if found.is_whole else " (stopped there)"
+        typer.echo(f"{found.group}: not compared, or not to the end: {found.problem}")
+    if not found.problem or found.at_cloudwatch or found.on_topic:
+        _show_counts(found)
+
+
+def _show_counts(found: Comparison) -> None:
+    stopped = "" if found.is_whole or found.problem else " (stopped there)"
     sent = f", {found.healed:,} sent now" if found.healed else ""
     typer.echo(
         f"{found.group} before {_clock(found.until)}{stopped}: {found.at_cloudwatch:,} lines at CloudWatch, "

@@ -33,9 +33,9 @@ class Comparison:
     missing: list[Line] = field(default_factory=list)
     minutes: dict[int, tuple[int, int]] = field(default_factory=dict)
     is_whole: bool = True
-    """False where it was stopped: `until` is how far it came."""
+    """False where it was stopped, or has a `problem`: `until` is how far it came."""
     problem: str | None = None
-    """Why the group could not be compared at all."""
+    """Why the group could not be compared, or not to the end of what was asked for."""
 
 
 def compare(

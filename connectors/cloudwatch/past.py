@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from clearsight.errors import ConfigurationError, Unavailable
+from clearsight.errors import Unavailable
 from clearsight.settings import Settings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.assembly import Assembly
@@ -26,9 +26,12 @@ from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.pages import Event as Line
 from connectors.cloudwatch.places import places
 from connectors.cloudwatch.published import Published, published
+from connectors.cloudwatch.settled import Running, running, settled_through, why_short
 from connectors.cloudwatch.slices import is_lasting
+from connectors.cloudwatch.sought import Sought, Targets, find
 from connectors.cloudwatch.start import wait_for_topics
 from connectors.cloudwatch.state import read_states
+from connectors.cloudwatch.tiers import quota_tps
 from connectors.cloudwatch.writer import GroupWriter
 
 Tell = Callable[[str, float], None]
@@ -63,6 +66,8 @@ class Span:
     api: CloudWatch
     since: int
     until: int
+    short: str | None = None
+    """Why it ends before what is wanted, where the running forwarder would have settled more."""
 
 
 class PastWork:
@@ -93,7 +98,7 @@ class PastWork:
         Raises ConfigurationError, CloudWatchFailure, DeliveryFailed and Unavailable.
         """
         targets = self._targets(wanted)
-        job = self._job(wanted, [target.name for target, _ in targets])
+        job = self._job(wanted, [target.name for target, _ in targets.found])
         spans, left = self._spans(targets, job.since, job.until)
         there = self._published(spans)
         outbox = self._assembly.outbox()
@@ -112,15 +117,20 @@ class PastWork:
             page_limit=self._settings.forwarder.page_limit,
             stopping=self._stopping,
         )
-        job = work.run(lambda step: tell(step.name, step.share_done))
-        if left:
-            raise Unavailable(f"{NOT_BEGUN}: {', '.join(left)}", "all others are done; try again when it has")
+        job, undone = _ended(work, tell)
+        undone += [f"{name}: {failure.message}" for name, failure in targets.unfound.items()]
+        undone += [f"{NOT_BEGUN}: {', '.join(left)}"] if left else []
+        if undone:
+            raise Unavailable(
+                "; ".join(undone), "all others are done; give the same command again when these are mended"
+            )
         return job
 
     def verify(self, wanted: Wanted, *, healing: bool, tell: Tell) -> list[Comparison]:
         """Compare what is wanted, group by group; send what is missing where `healing`. A group that may not be read is a
-        comparison with a `problem`; else raises as `backfill`."""
-        spans, left = self._spans(self._targets(wanted), wanted.since, wanted.until)
+        comparison with a `problem`, and so is one that is not settled; else raises as `backfill`."""
+        targets = self._targets(wanted)
+        spans, left = self._spans(targets, wanted.since, wanted.until)
         there = self._published(spans)
         outbox = self._assembly.outbox()
         found = []
@@ -131,39 +141,35 @@ class PastWork:
             found.append(
                 self._compared(span, published_lines, tell, partial(send_missing, writer) if healing else None)
             )
-        return found + [Comparison(name, wanted.since, is_whole=False, problem=NOT_BEGUN) for name in left]
+        problems = {name: failure.message for name, failure in targets.unfound.items()} | dict.fromkeys(left, NOT_BEGUN)
+        return found + [
+            Comparison(name, wanted.since, is_whole=False, problem=problem) for name, problem in problems.items()
+        ]
 
     def _compared(self, span: Span, there: Published, tell: Tell, heal: Heal | None) -> Comparison:
         history = History(span.since, span.until, newest_first=False)
         limit, told = self._settings.forwarder.page_limit, partial(tell, span.target.name)
         try:
-            return compare(
+            found = compare(
                 span.target.name, span.target.identifier, span.api, history, there, limit, told, self._stopping, heal
             )
         except CloudWatchFailure as error:
             if not is_lasting(error):
                 raise
             return Comparison(span.target.name, span.since, is_whole=False, problem=error.message)
+        if span.short is not None:
+            found.is_whole, found.problem = False, span.short
+        return found
 
-    def _targets(self, wanted: Wanted) -> list[tuple[Target, CloudWatch]]:
-        found: list[tuple[Target, CloudWatch]] = []
+    def _targets(self, wanted: Wanted) -> Targets:
+        return find(self._sought(wanted.rate_share), wanted.groups)
+
+    def _sought(self, rate_share: float) -> Iterator[Sought]:
         for place in places(self._settings.cloudwatch):
-            api = self._assembly.cloudwatch(place, wanted.rate_share)
-            finder = self._assembly.finder(api, place)
-            found += [(target, api) for target in (*finder.fixed(), *finder.discover())]
-        if not found:
-            raise ConfigurationError(
-                "there is no log group to read", "name log groups in CLEARSIGHT_CLOUDWATCH__GROUPS"
-            )
-        if not wanted.groups:
-            return found
-        named = {name for target, _ in found for name in (target.name, target.origin.group)}
-        for group in wanted.groups:
-            if group not in named:
-                raise ConfigurationError(
-                    f"{group} is not among the log groups that are read", "name it in CLEARSIGHT_CLOUDWATCH__GROUPS"
-                )
-        return [(t, api) for t, api in found if {t.name, t.origin.group} & set(wanted.groups)]
+            api = self._assembly.cloudwatch(place, rate_share)
+            for pattern in place.groups:
+                finder = self._assembly.finder(api, place._replace(groups=(pattern,)))
+                yield Sought(pattern, place.account, place.region, api, finder)
 
     def _job(self, wanted: Wanted, groups: Sequence[str]) -> Job:
         name = _job_name(wanted, groups)
@@ -172,22 +178,27 @@ class PastWork:
             return kept
         return Job(job=name, since=wanted.since, until=wanted.until, newest_first=wanted.newest_first, positions={})
 
-    def _spans(
-        self, targets: Sequence[tuple[Target, CloudWatch]], since: int, until: int
-    ) -> tuple[list[Span], list[str]]:
+    def _spans(self, targets: Targets, since: int, until: int) -> tuple[list[Span], list[str]]:
         """And the groups that have to be left to the forwarder that runs."""
-        names = {target.name for target, _ in targets}
+        names = {target.name for target, _ in targets.found}
         states = read_states(self._reader, self._topics.forwarder_state, names)
         left = set[str]()
         if names - states.keys() and until > self.now() - int(self._settings.forwarder.start_back_s * 1000):
             left = self._not_ours(names - states.keys(), names)
-        ends = {name: min((*state.settled, state.through)) for name, state in states.items()}
-        spans = [
-            Span(target, api, since, min(until, ends.get(target.name, until)))
-            for target, api in targets
-            if target.name not in left
-        ]
+        expected, now = self._running(targets.read), self.now()
+        spans = []
+        for target, api in targets.found:
+            state = states.get(target.name)
+            if state is not None:
+                end, short = settled_through(state), why_short(state, until, now, expected)
+                spans.append(Span(target, api, since, min(until, end), short))
+            elif target.name not in left:
+                spans.append(Span(target, api, since, min(until, now)))
         return spans, sorted(left)
+
+    def _running(self, groups: int) -> Running:
+        forwarder, cloudwatch = self._settings.forwarder, self._settings.cloudwatch
+        return running(forwarder, groups, quota_tps(forwarder, cloudwatch), cloudwatch.clock_speed)
 
     def _not_ours(self, unbegun: set[str], names: set[str]) -> set[str]:
         """Of groups that no forwarder has read yet, those that one may begin with meanwhile: none where we can keep it
@@ -215,6 +226,16 @@ class PastWork:
         while not lease.term:
             if self._stopping.wait(0.1) or time.monotonic() > give_up:
                 raise Unavailable(why_not, "try again when it has ended")
+
+
+def _ended(work: Backfill, tell: Tell) -> tuple[Job, list[str]]:
+    """The job's last state, and what could not be read. Raises as Backfill does for what is not lasting."""
+    try:
+        return work.run(lambda step: tell(step.name, step.share_done)), []
+    except CloudWatchFailure as failure:
+        if not is_lasting(failure):
+            raise
+        return work.job, [failure.message]
 
 
 def send_missing(writer: GroupWriter, lines: Sequence[Line]) -> None:

@@ -13,8 +13,11 @@ import pytest
 from kit.forwarding import Programs, logs_client
 from kit.waiting import until
 
+from clearsight.logline import ForwarderState
 from clearsight.topics import TopicNames
+from connectors.cloudwatch.deliver import KafkaOutbox
 from connectors.cloudwatch.jobs import read_job
+from connectors.cloudwatch.state import encode_state
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
 
 pytestmark = pytest.mark.integration
@@ -56,6 +59,11 @@ def put(programs: Programs, first: int, last: int, count: int, group: str = GROU
     events = [{"timestamp": first + n * step, "message": f"correlation_id=c-{n} line {n}"} for n in range(count)]
     for start in range(0, count, 5_000):
         logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events[start : start + 5_000])
+
+
+def settled(programs: Programs) -> int:
+    """How far GROUP is."""
+    return min(programs.states()[GROUP].settled)
 
 
 def test_a_killed_backfill_goes_on_and_doubles_nothing(programs: Programs) -> None:
@@ -114,6 +122,55 @@ def test_what_came_too_late_is_named_and_sent(programs: Programs) -> None:
     assert programs.published() == programs.ledger()
 
 
+def checkpoint(programs: Programs, settled: int) -> None:
+    """GROUP's, as a forwarder left it that ended then."""
+    state = ForwarderState(group=GROUP, through=settled, offsets={}, written=settled, settled=(settled,))
+    outbox = KafkaOutbox(programs.servers, 30.0)
+    outbox.send(programs.names.forwarder_state, GROUP.encode(), encode_state(state), None, None)
+    outbox.settle()
+
+
+def test_where_the_forwarder_was_down_for_days_only_what_is_settled_is_compared_and_sent(programs: Programs) -> None:
+    ended = now_ms() - 2 * DAY_MS
+    put(programs, ended - DAY_MS, ended - HOUR_MS, 50)
+    put(programs, ended + HOUR_MS, ended + DAY_MS, 20)
+    checkpoint(programs, ended)
+    verify = ("forward", "verify", "--group", GROUP, "--json")
+    [found] = programs.run(*verify, "--from", clock(ended - 2 * DAY_MS), "--heal", exit_code=5)
+    assert (found["at_cloudwatch"], found["healed"], found["whole"]) == (50, 50, False)
+    assert f"settled through {clock(ended)[:19]}" in found["problem"]
+    [later] = programs.run(*verify, "--from", clock(ended + HOUR_MS), "--heal", exit_code=5)
+    assert (later["at_cloudwatch"], later["healed"], later["problem"]) == (0, 0, found["problem"])
+    [before] = programs.run(*verify, "--from", clock(ended - 2 * DAY_MS), "--to", clock(ended))
+    assert (before["on_topic"], before["missing"], before["whole"], before["problem"]) == (50, [], True, None)
+    assert programs.count() == 50
+
+
+def test_where_no_forwarder_ever_ran_everything_is_compared_and_sent(programs: Programs) -> None:
+    put(programs, now_ms() - DAY_MS, now_ms() - 60_000, 30)
+    verify = ("forward", "verify", "--from", clock(now_ms() - 2 * DAY_MS), "--json")
+    found = {each["group"]: each for each in programs.run(*verify, exit_code=8)}
+    assert [(len(found[group]["missing"]), found[group]["problem"]) for group in (GROUP, OTHER)] == [
+        (30, None),
+        (0, None),
+    ]
+    assert sum(each["healed"] for each in programs.run(*verify, "--heal")) == 30
+    assert programs.published() == programs.ledger()
+
+
+def test_an_account_that_cannot_be_reached_keeps_no_other_from_being_read(programs: Programs) -> None:
+    put(programs, now_ms() - 3 * HOUR_MS, now_ms() - 2 * HOUR_MS, 30)
+    far = {"id": "222222222222", "endpoint_url": "http://127.0.0.1:1", "groups": ["/far/*"]}
+    settings = {"CLEARSIGHT_CLOUDWATCH__ACCOUNTS": json.dumps([far])}
+    span = ("--from", clock(now_ms() - 4 * HOUR_MS), "--json")
+    assert programs.start("forward", "backfill", *span, **settings).wait(60) == 5
+    assert "/far/* of account 222222222222 in eu-west-1: CloudWatch does not answer" in " ".join(programs.log.split())
+    assert programs.published() == programs.ledger()
+    *home, last = programs.run("forward", "verify", *span, exit_code=5, **settings)
+    assert sum(each["at_cloudwatch"] for each in home) == 30
+    assert (last["group"], last["whole"]) == ("/far/* of account 222222222222 in eu-west-1", False)
+
+
 @pytest.fixture
 def denied(tmp_path: Path, bootstrap_servers: str, topic_names: TopicNames) -> Iterator[Programs]:
     """OTHER may not be read."""
@@ -130,7 +187,7 @@ def test_a_group_that_may_not_be_read_keeps_no_other_from_being_read(denied: Pro
     put(denied, now_ms() - 3 * HOUR_MS, now_ms() - 2 * HOUR_MS, 50)
     denied.forwarder(CLEARSIGHT_FORWARDER__START_BACK_S=str(6 * 3600))
     until(lambda: denied.count() == 50, "the forwarder has read the history")
-    until(lambda: GROUP in denied.states(), "it has said so")
+    until(lambda: GROUP in denied.states() and settled(denied) > now_ms() - HOUR_MS, "it has said so")
     span = ("--from", clock(now_ms() - 4 * HOUR_MS), "--to", clock(now_ms() - HOUR_MS), "--json")
     found = {each["group"]: each for each in denied.run("forward", "verify", *span, exit_code=5)}
     assert (found[GROUP]["at_cloudwatch"], found[GROUP]["on_topic"], found[GROUP]["problem"]) == (50, 50, None)

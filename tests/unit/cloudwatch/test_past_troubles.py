@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 import pytest
 from botocore.exceptions import NoCredentialsError
@@ -17,10 +18,13 @@ from kit.memory_forwarder import NOW, TOPICS, Bench, Service
 from typer.testing import CliRunner
 
 from clearsight.cli.app import build
-from clearsight.errors import Unavailable
+from clearsight.errors import ConfigurationError, Unavailable
+from clearsight.logline import ForwarderState
+from clearsight.settings import ForwarderSettings
 from connectors.cloudwatch.audit import Comparison, Heal, compare
 from connectors.cloudwatch.backfill import Backfill, Past
 from connectors.cloudwatch.client import CloudWatchFailure
+from connectors.cloudwatch.groups import GroupFinder
 from connectors.cloudwatch.history import History
 from connectors.cloudwatch.jobs import Job
 from connectors.cloudwatch.lines import Origin
@@ -28,6 +32,8 @@ from connectors.cloudwatch.live.insights import Asked, Insights
 from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.past import send_missing
 from connectors.cloudwatch.published import MINUTE_MS, Published
+from connectors.cloudwatch.settled import running, why_short
+from connectors.cloudwatch.sought import Sought, find
 from connectors.cloudwatch.transcript import Transcript
 from connectors.cloudwatch.writer import GroupWriter
 
@@ -97,6 +103,85 @@ def test_a_comparison_that_is_stopped_tells_of_what_it_saw_alone(bench: Bench) -
     assert SINCE < found.until < NOW
     assert 0 < found.at_cloudwatch == found.on_topic < 40
     assert found.minutes == {}
+
+
+DAY_MS = 86_400_000
+COLD_MS = 30 * MINUTE_MS
+
+
+@pytest.mark.parametrize(
+    ("until", "settled", "written", "told"),
+    [
+        (NOW, NOW - COLD_MS, NOW - 1_000, False),
+        (NOW + DAY_MS, NOW - COLD_MS, NOW - 1_000, False),
+        (NOW, NOW - DAY_MS, NOW - 1_000, True),
+        (NOW, NOW - COLD_MS - DAY_MS, NOW - DAY_MS, True),
+        (NOW, NOW - 2 * COLD_MS, NOW - COLD_MS, True),
+        (NOW - DAY_MS, NOW - DAY_MS, NOW - DAY_MS, False),
+        (NOW - DAY_MS, NOW - 2 * DAY_MS, NOW - 2 * DAY_MS, True),
+    ],
+)
+def test_what_a_forwarder_would_have_settled_and_has_not_is_told(
+    until: int, settled: int, written: int, told: bool
+) -> None:
+    state = ForwarderState(group="/g", through=NOW, offsets={}, written=written, settled=(NOW, settled))
+    expected = running(ForwarderSettings(), 2, 4.0)
+    assert ("settled through" in (why_short(state, until, NOW, expected) or "")) is told
+
+
+def test_a_forwarder_of_many_groups_may_be_silent_longer() -> None:
+    few, many = (running(ForwarderSettings(), groups, 4.0).silent_ms for groups in (2, 400))
+    assert many > 200_000 > few
+
+
+class Catalogue:
+    """DescribeLogGroups of an account that lets itself be asked for some prefixes only."""
+
+    def __init__(self, **names: list[str]) -> None:
+        self._names = names
+
+    def describe_log_groups(self, logGroupNamePrefix: str) -> dict[str, list[dict[str, str]]]:
+        if logGroupNamePrefix not in self._names:
+            raise CloudWatchFailure("denied", "CloudWatch answered AccessDenied")
+        return {"logGroups": [{"logGroupName": name} for name in self._names[logGroupNamePrefix]]}
+
+
+def sought(*patterns: str) -> list[Sought]:
+    api: Any = Catalogue(a=["a1", "a2"])
+    home = Origin("1", "eu-west-1", "")
+    return [Sought(each, "1", "eu-west-1", api, GroupFinder(api, (each,), "1", "eu-west-1", home)) for each in patterns]
+
+
+def test_a_prefix_that_may_not_be_looked_for_keeps_no_other_group_from_being_found() -> None:
+    targets = find(sought("b*", "a*", "c", "a1"), ())
+    assert [target.name for target, _ in targets.found] == ["a1", "a2", "c"]
+    assert list(targets.unfound) == ["b* of account 1 in eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "found", "unfound"),
+    [(["a2"], ["a2"], 0), (["c", "b7"], ["c"], 1), (["1:eu-west-1:b7", "c"], ["c"], 1)],
+)
+def test_a_prefix_matters_only_where_what_is_wanted_may_be_of_it(
+    groups: list[str], found: list[str], unfound: int
+) -> None:
+    targets = find(sought("b*", "a*", "c"), groups)
+    assert ([target.name for target, _ in targets.found], len(targets.unfound)) == (found, unfound)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "groups", "error"),
+    [
+        (["b*"], [], CloudWatchFailure),
+        (["b*", "c"], ["b7"], CloudWatchFailure),
+        (["b*", "c"], ["d"], ConfigurationError),
+    ],
+)
+def test_where_nothing_that_is_wanted_can_be_found_it_says_why(
+    patterns: list[str], groups: list[str], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        find(sought(*patterns), groups)
 
 
 REQUEST = "7b1c5c1e-0000-4000-8000-000000000001"
