@@ -86,10 +86,14 @@ class Reporting:
         return ownership
 
     def worker(
-        self, name: str = "worker", topics: Iterable[str] | None = None, partitions: Iterable[int] = (0,)
+        self,
+        name: str = "worker",
+        topics: Iterable[str] | None = None,
+        partitions: Iterable[int] = (0,),
+        connect: Callable[[], psycopg.Connection[Any]] | None = None,
     ) -> Callable[[list[RawRecord]], Landed]:
         """Lands a batch. A worker that takes a partition fences the one that had it."""
-        landing = Landing(self.connect, self._mapping, self._names, self.ownership(name, topics, partitions))
+        landing = Landing(connect or self.connect, self._mapping, self._names, self.ownership(name, topics, partitions))
         return lambda records: landing.land(assemble(records, self._decode))
 
     def settle(self, deadline_s: float = 0.0) -> None:
@@ -108,10 +112,13 @@ class Reporting:
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self._owner.execute(query.encode(), parameters).fetchall()
 
+    def waiting(self) -> int:
+        """Sessions that wait for a lock."""
+        return int(self.rows("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
+
     def until_waiting(self, sessions: int) -> None:
         """Wait until so many sessions wait for a lock."""
-        query = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
-        until(lambda: self.rows(query)[0][0] >= sessions, f"{sessions} sessions wait for a lock", every_s=0.005)
+        until(lambda: self.waiting() >= sessions, f"{sessions} sessions wait for a lock", every_s=0.005)
 
     def empty(self) -> None:
         tables = self.rows(

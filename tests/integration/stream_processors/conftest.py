@@ -9,15 +9,21 @@ import pytest
 from kit.debezium import NAMES
 from kit.reporting import Reporting
 
+from clearsight.mapping import Mapping
 from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
 
 MAPPING = load_mapping(DEFAULT_MAPPING)
 
 
 @pytest.fixture(scope="module")
-def shared_reporting(new_report_database: Callable[[], Any]) -> Iterator[Reporting]:
+def mapping() -> Mapping:
+    return MAPPING
+
+
+@pytest.fixture(scope="module")
+def shared_reporting(new_report_database: Callable[[], Any], mapping: Mapping) -> Iterator[Reporting]:
     database = new_report_database()
-    reporting = Reporting(database.owner_dsn, database.writer_dsn, MAPPING, NAMES)
+    reporting = Reporting(database.owner_dsn, database.writer_dsn, mapping, NAMES)
     yield reporting
     reporting.close()
 
