@@ -18,6 +18,7 @@ from connectors.cloudwatch.parse.plain import read_text
 from connectors.cloudwatch.parse.recognise import parse
 from connectors.cloudwatch.parse.record import Parsed
 from connectors.cloudwatch.redact.redactor import DEFAULT, Redactor
+from connectors.cloudwatch.split_lines import SplitLines
 
 UNREAD = "unread"
 """Attribute of a line whose reader failed: the name of the error."""
@@ -31,21 +32,22 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Transcript:
-    """Remembers which request has which correlation id and which stack is not finished, and nothing else. No line is
-    refused: what cannot be read is sent as text. `names` are those of ids in JSON."""
+    """Remembers which request has which correlation id, and which cut line and which stack is not finished, and nothing
+    else. No line is refused: what cannot be read is sent as text. `names` are those of ids in JSON."""
 
     def __init__(self, origin: Origin, redactor: Redactor = DEFAULT, names: FieldNames = KNOWN_NAMES) -> None:
         self._origin = origin
         self._redactor = redactor
         self._names = names
         self._requests = Requests()
+        self._split_lines = SplitLines(self._parsed, redactor.text)
         self._continuations = Continuations()
 
     def read(self, events: Sequence[Event]) -> list[Parsed]:
         """What a page of events says, in their order (that of time). A page that was delivered already may be read again:
         it teaches which request has which correlation id."""
         parsed = [self._parsed(event.message) for event in events]
-        continued = self._continuations.join(events, parsed)
+        continued = self._split_lines.join(events, parsed) + self._continuations.join(events, parsed)
         self._requests.correlate(events, parsed)
         inherit(continued)
         return parsed

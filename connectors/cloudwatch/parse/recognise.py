@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from connectors.cloudwatch.parse import containers, lambda_json, lambda_text, loggers, metrics, plain, postgres
 from connectors.cloudwatch.parse.clean import clean_text, clean_value
+from connectors.cloudwatch.parse.cut import fields_before_cut
 from connectors.cloudwatch.parse.fields import KNOWN_NAMES, FieldNames
 from connectors.cloudwatch.parse.json_line import ESCAPED_NUL, Document, JsonFormat, has_nul, json_of, read_document
 from connectors.cloudwatch.parse.record import Parsed
@@ -56,7 +57,8 @@ def _parse(text: str, names: FieldNames, wrappers: int) -> tuple[Parsed, int]:
     """The line, and how many escaped NULs were replaced in it."""
     document = json_of(text) if text.startswith("{") else None
     if not isinstance(document, dict):
-        return _parse_text(text, names), 0
+        document = fields_before_cut(text)
+        return (_parse_text(text, names) if document is None else _parse_cut(document, text, names)), 0
     escaped = 0
     if has_nul(text):
         document, escaped = clean_value(document), text.count(ESCAPED_NUL)
@@ -77,6 +79,13 @@ def _parse_document(document: Document, text: str, names: FieldNames) -> Parsed:
         if kind.tells(document):
             return read(kind.name, document, text, names)
     return plain.read_text(text)
+
+
+def _parse_cut(document: Document, text: str, names: FieldNames) -> Parsed:
+    """A piece of a line: text, with the level, error and ids of the fields that are whole."""
+    parsed = _parse_document(document, text, names)
+    parsed.format, parsed.message, parsed.attributes = "text", text, {}
+    return parsed
 
 
 def _parse_text(text: str, names: FieldNames) -> Parsed:

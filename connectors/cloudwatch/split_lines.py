@@ -1,0 +1,162 @@
+"""Lines that a container's log driver cut into pieces of 16 KB, each an event of its own.
+
+Every event stays a record. The first piece becomes what the whole line says; the others say in `attributes.continues`
+whose they are, have its ids, and show their part of the redacted line: a secret may lie across a cut. Where a page ends
+within a line, the first of its later pieces becomes the whole, and continues the first one: nothing waits.
+
+A line that says so (FireLens' `partial_message`) ends with its last piece; any other one is a line again where its pieces
+together are JSON. What does not become whole stays as each piece was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import orjson
+
+from connectors.cloudwatch.continuations import CONTINUES
+from connectors.cloudwatch.pages import Event
+from connectors.cloudwatch.parse.clean import clean_text
+from connectors.cloudwatch.parse.containers import said_in, told_by
+from connectors.cloudwatch.parse.cut import FEWEST_CHARACTERS, is_piece
+from connectors.cloudwatch.parse.json_line import Document, document_of
+from connectors.cloudwatch.parse.record import Parsed
+
+MAX_PIECES = 16
+MAX_CHARACTERS = 256 * 1024
+SPAN_MS = 5_000
+"""Pieces further from the first one do not belong to it."""
+MAX_STREAMS = 64
+_FLAG = "partial_"
+
+_message = attrgetter("message")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    event: Event
+    text: str
+    wrapper: Document | None
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the wrapper says that more of the line follows."""
+        told = self.wrapper or {}
+        return _is_true(told.get("partial_message")) and not _is_true(told.get("partial_last"))
+
+    @property
+    def told(self) -> Document:
+        """What the wrapper adds, without its flags."""
+        told = told_by(self.wrapper) if self.wrapper else {}
+        return {key: value for key, value in told.items() if not key.startswith(_FLAG)}
+
+    def begins(self, parsed: Parsed) -> bool:
+        return self.is_flagged or (self.text.startswith("{") and parsed.format == "text" and is_piece(self.text))
+
+
+@dataclass(slots=True)
+class _Split:
+    pieces: list[_Piece]
+    places: list[int] = field(default_factory=list)
+    """In the page that is read, of the pieces that are in it: the last ones."""
+
+    def takes(self, piece: _Piece, parsed: Parsed) -> bool:
+        first = self.pieces[0]
+        if not 0 <= piece.event.timestamp - first.event.timestamp <= SPAN_MS or len(self.pieces) >= MAX_PIECES:
+            return False
+        if sum(len(each.text) for each in self.pieces) + len(piece.text) > MAX_CHARACTERS:
+            return False
+        if first.is_flagged:
+            return (piece.wrapper or {}).get("partial_id") == (first.wrapper or {}).get("partial_id")
+        return parsed.format == "text" or not piece.text.startswith("{")
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    def is_whole(self) -> bool:
+        if self.pieces[0].is_flagged:
+            return not self.pieces[-1].is_flagged
+        return self.pieces[-1].text.endswith("}") and document_of(self.text) is not None
+
+    def may_go_on(self) -> bool:
+        return self.pieces[-1].is_flagged or is_piece(self.pieces[-1].text)
+
+    def line(self) -> str:
+        """As it would have come uncut."""
+        wrapper = self.pieces[0].wrapper
+        return self.text if wrapper is None else orjson.dumps({**wrapper, "log": self.text}).decode()
+
+
+class SplitLines:
+    """Of one log group. `read` tells what a line says, `redact` takes secrets out of a text."""
+
+    def __init__(self, read: Callable[[str], Parsed], redact: Callable[[str], str]) -> None:
+        self._read = read
+        self._redact = redact
+        self._open: dict[str, _Split] = {}
+        """By stream, of the last line that it has shown."""
+
+    def join(self, events: Sequence[Event], parsed: list[Parsed]) -> list[tuple[Parsed, Parsed]]:
+        """Put whole lines into `parsed`, in the place of their pieces. Returns (piece, its line), for `inherit`."""
+        if not self._open and max(map(len, map(_message, events)), default=0) < FEWEST_CHARACTERS:
+            return []
+        pairs: list[tuple[Parsed, Parsed]] = []
+        for place, event in enumerate(events):
+            if event.stream not in self._open and len(event.message) < FEWEST_CHARACTERS:
+                continue
+            split = self._with(_piece_of(event), place, parsed[place])
+            if split is not None and split.is_whole():
+                pairs += self._joined(split, parsed)
+            elif split is not None and split.may_go_on():
+                self._open[event.stream] = split
+        for split in self._open.values():
+            split.places.clear()
+        while len(self._open) > MAX_STREAMS:
+            del self._open[next(iter(self._open))]
+        return pairs
+
+    def _with(self, piece: _Piece, place: int, parsed: Parsed) -> _Split | None:
+        """The line that the piece is of; None where it is none's."""
+        split = self._open.pop(piece.event.stream, None)
+        if split is not None and split.takes(piece, parsed):
+            split.pieces.append(piece)
+            split.places.append(place)
+            return split
+        return _Split([piece], [place]) if piece.begins(parsed) else None
+
+    def _joined(self, split: _Split, parsed: list[Parsed]) -> list[tuple[Parsed, Parsed]]:
+        whole = self._read(split.line())
+        whole.attributes = {key: value for key, value in whole.attributes.items() if not key.startswith(_FLAG)}
+        continues = {CONTINUES: split.pieces[0].event.id}
+        if len(split.places) < len(split.pieces):
+            whole.attributes |= continues
+        parsed[split.places[0]] = whole
+        shown = self._shown(split)
+        for back in range(1 - len(split.places), 0):
+            attributes = {**split.pieces[back].told, **continues}
+            parsed[split.places[back]] = Parsed(
+                format=whole.format, message=shown[back], level="INFO", attributes=attributes
+            )
+        return [(parsed[place], whole) for place in split.places[1:]]
+
+    def _shown(self, split: _Split) -> list[str]:
+        """Of each piece, as much of the redacted line as it had of the line; the last one has what is left."""
+        rest, parts = self._redact(split.text), []
+        for piece in split.pieces[:-1]:
+            parts.append(rest[: len(piece.text)])
+            rest = rest[len(piece.text) :]
+        return [*parts, rest]
+
+
+def _piece_of(event: Event) -> _Piece:
+    document = document_of(event.message) if event.message.startswith("{") else None
+    said = said_in(document) if document is not None else None
+    text = event.message if said is None else said
+    return _Piece(event, clean_text(text.rstrip("\r\n"))[0], document if said is not None else None)
+
+
+def _is_true(value: object) -> bool:
+    return value is True or value == "true"
