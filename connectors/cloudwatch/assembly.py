@@ -20,9 +20,10 @@ from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Leadership, Lease
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.metrics import Meter
-from connectors.cloudwatch.pace import Limits, Pace
+from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.parse.configured import names_of
 from connectors.cloudwatch.places import Place, connect, places
+from connectors.cloudwatch.polled import PolledGroups
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.push.kinesis import KinesisReader
 from connectors.cloudwatch.push.positions import TopicPositions
@@ -46,7 +47,7 @@ class Assembly:
         self.clock = ScaledClock(settings.cloudwatch.clock_speed, settings.cloudwatch.clock_origin_ms)
         self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
         cold_ms = int(settings.forwarder.cold_interval_s * 1000)
-        self.health = Health(self.clock, cold_ms, lambda: bool(lease.term))
+        self.health = Health(self.clock, cold_ms, lease, settings.cloudwatch.clock_speed)
         read_in = Counter(place.account for place in places(settings.cloudwatch))
         self.routes = Routes(read_in.total(), {account for account, regions in read_in.items() if regions > 1})
 
@@ -95,14 +96,13 @@ class Assembly:
         settings = self._settings.forwarder
         cloudwatch, outbox = self.cloudwatch(place), self.outbox()
         finder = self.finder(cloudwatch, place)
-        tps = tiers.quota_tps(settings, self._settings.cloudwatch)
-        limits = tiers.limits(settings, max(1, len(place.groups)), tps)
         leadership = Leadership(self._lease, self._stopping)
-        make = partial(self._pull, cloudwatch=cloudwatch, outbox=outbox, limits=limits, leadership=leadership)
+        make = partial(self._pull, cloudwatch=cloudwatch, outbox=outbox, leadership=leadership)
+        groups = self._polled(finder, make)
         return Forwarder(
-            [make(target) for target in finder.fixed()],
+            groups.fixed(),
             outbox,
-            Recovery(self.reader(), self._topics, settings, limits, self.clock.real),
+            Recovery(self.reader(), self._topics, settings, groups.limits, self.clock.real),
             topics=self._topics,
             settings=settings,
             clock=cloudwatch.clock,
@@ -113,32 +113,33 @@ class Assembly:
             health=self.health,
             ready=ready,
             discovery=Discovery(
-                lambda: [make(target) for target in finder.discover()],
-                finder.forget,
+                groups.discover,
+                groups.forget,
                 # one of several loops cannot tell what the others read
                 finder.why_not if len(list(places(self._settings.cloudwatch))) == 1 else lambda name: None,
             ),
             place=f"{place.account} in {place.region}",
         )
 
+    def _polled(self, finder: GroupFinder, make: Callable[[Target, Pace], GroupPull]) -> PolledGroups[GroupPull]:
+        settings, cloudwatch = self._settings.forwarder, self._settings.cloudwatch
+        tps = tiers.quota_tps(settings, cloudwatch)
+        idle_ms = 0 if cloudwatch.endpoint_url else tiers.HOT_RAREST_MS
+        return PolledGroups(
+            finder, lambda groups: tiers.limits(settings, groups, tps), make, tune=settings.tune, idle_ms=idle_ms
+        )
+
     def _pull(
-        self,
-        target: Target,
-        *,
-        cloudwatch: CloudWatch,
-        outbox: Outbox,
-        limits: tuple[Limits, ...],
-        leadership: Leadership,
+        self, target: Target, pace: Pace, *, cloudwatch: CloudWatch, outbox: Outbox, leadership: Leadership
     ) -> GroupPull:
         settings = self._settings
-        idle_ms = 0 if settings.cloudwatch.endpoint_url else tiers.HOT_RAREST_MS
         return GroupPull(
             target.name,
             target.identifier,
             self.writer(target, outbox, cloudwatch.clock),
             cloudwatch,
             outbox,
-            Pace(limits, tune=settings.forwarder.tune, idle_ms=idle_ms),
+            pace,
             topic=self._topics.logs,
             page_limit=settings.forwarder.page_limit,
             clock=cloudwatch.clock,

@@ -100,7 +100,7 @@ class Forwarder:
     def run(self) -> None:
         """Until asked to stop; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
         first = True
-        while self._leadership.begin():
+        while self._leadership.begin(self._stand_by):
             if first:
                 self.recover()
             else:
@@ -111,10 +111,14 @@ class Forwarder:
             if self._leadership.stopping:
                 self._close()
             else:
-                log.warning("the lease is another's: this forwarder stands by")
-                for pull in self._pulls:
-                    pull.stand_by()
+                log.warning("the lease is lost: nothing is read on until it is back")
                 self._outbox.renew()
+
+    def _stand_by(self) -> None:
+        """How far the groups are is another forwarder's to say."""
+        for pull in self._pulls:
+            pull.stand_by()
+            self._health.succeeded(pull.name)
 
     def recover(self) -> None:
         """Take up from what Kafka holds: the checkpoints, and the ids behind them. Raises Unavailable."""
@@ -144,7 +148,7 @@ class Forwarder:
         self._recovery.resume(pulls, self._clock())
         for pull in pulls:
             self._backoffs.setdefault(pull.name, Backoff())
-            self._health.settled(pull.name, pull.progress.through)
+            self._health.settled(pull.name, pull.progress.through, pull.swept())
             self._routes.add(pull.origin, self._inbox)
 
     def _idle_s(self) -> float:
@@ -172,7 +176,7 @@ class Forwarder:
         message = backoff.succeeded()
         if message:
             log.warning("%s: %s", pull.name, message)
-        self._health.settled(pull.name, pull.progress.through)
+        self._health.settled(pull.name, pull.progress.through, pull.swept())
         self._checkpoint(pull)
         return True
 

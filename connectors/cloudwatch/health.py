@@ -2,66 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
+
+from clearsight import readable
+from clearsight.instants import from_us
+from connectors.cloudwatch.lease import Lease, is_away
 
 STALE_COLD_PERIODS = 3
 
+Role = Literal["writing", "standing by", "waiting for Kafka"]
 
-@dataclass
-class _Group:
+
+class _Subject(msgspec.Struct):
+    """A log group, or something else that can fail."""
+
     through: int | None = None
+    swept: Mapping[str, int] = {}
     kind: str | None = None
     problem: str | None = None
+    failing_since: int | None = None
 
 
 class Health:
-    """Unhealthy while a group may not be read, or is settled through less than three cold periods ago. One that stands
-    by for another writer is healthy."""
+    """Unhealthy while a group may not be read, or when something is not done for three cold periods: a group is settled
+    through no later, one of its tiers was read no later, Kafka was not heard from, a thing fails that has to work.
 
-    def __init__(self, clock: Callable[[], int], cold_interval_ms: int, leading: Callable[[], bool]) -> None:
+    `clock` is epoch milliseconds that run `speed` times as fast as this machine's.
+    """
+
+    def __init__(self, clock: Callable[[], int], cold_interval_ms: int, lease: Lease, speed: float = 1.0) -> None:
         self._clock = clock
         self._limit_ms = STALE_COLD_PERIODS * cold_interval_ms
-        self._leading = leading
-        self._groups: dict[str, _Group] = {}
+        self._lease = lease
+        self._speed = speed
+        self._subjects: dict[str, _Subject] = {}
+        self._dropped: dict[str, int] = {}
         self._lock = Lock()
 
-    def settled(self, name: str, through: int) -> None:
+    def settled(self, name: str, through: int, swept: Mapping[str, int] | None = None) -> None:
+        """A window of this group was read. `swept`: tier → up to when its work is done (`Progress.swept`)."""
+        swept = swept or {}
         with self._lock:
-            self._groups[name] = _Group(through)
+            before = self._subjects.get(name, _Subject())
+            stands_still = before.swept and swept and min(swept.values()) <= min(before.swept.values())
+            problem = before.problem if stands_still else None
+            self._subjects[name] = _Subject(through=through, swept=swept, problem=problem)
 
     def failed(self, name: str, kind: str, problem: str) -> None:
         with self._lock:
-            group = self._groups.setdefault(name, _Group())
-            group.kind, group.problem = kind, problem
+            subject = self._subjects.setdefault(name, _Subject())
+            subject.kind, subject.problem = kind, problem
+            if subject.failing_since is None:
+                subject.failing_since = self._clock()
 
     def succeeded(self, name: str) -> None:
+        """It works, or nobody waits for it any more."""
         with self._lock:
-            self._groups.pop(name, None)
+            self._subjects.pop(name, None)
+
+    def dropped(self, name: str, records: int) -> None:
+        """Lambda says that it has dropped that many lines of this group before CloudWatch had them."""
+        with self._lock:
+            self._dropped[name] = self._dropped.get(name, 0) + records
 
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Whether all is well, and the answer's body: times as epoch milliseconds."""
-        now, leading = self._clock(), self._leading()
+        now, role = self._clock(), self._role()
         with self._lock:
-            problems = (
-                {}
-                if not leading
-                else {name: problem for name, group in self._groups.items() if (problem := self._problem(group, now))}
-            )
-            groups = {name: group.through for name, group in self._groups.items() if group.through is not None}
+            problems = {} if role == "standing by" else self._problems(now)
+            through = {name: one.through for name, one in self._subjects.items() if one.through is not None}
+            dropped = dict(self._dropped)
+        problems |= self._kafka(now, role)
         body = {
             "status": "ok" if not problems else "failing",
-            "role": "writing" if leading else "standing by",
-            "through": groups,
+            "role": role,
+            "through": through,
             "problems": problems,
+            "dropped_by_lambda": dropped,
         }
         return not problems, body
 
-    def _problem(self, group: _Group, now: int) -> str | None:
-        if group.kind in ("denied", "expired"):
-            return group.problem
-        if group.through is not None and now - group.through > self._limit_ms:
-            return group.problem or f"settled through {(now - group.through) // 1000} s ago only"
+    def _role(self) -> Role:
+        if self._lease.term:
+            return "writing"
+        return "waiting for Kafka" if is_away(self._lease) else "standing by"
+
+    def _kafka(self, now: int, role: Role) -> dict[str, str]:
+        silent_ms = int(self._lease.silent_s * 1000 * self._speed)
+        if role == "writing" or silent_ms <= self._limit_ms:
+            return {}
+        return {"Kafka": f"has not been heard from since {readable.clock(from_us((now - silent_ms) * 1000))}"}
+
+    def _problems(self, now: int) -> dict[str, str]:
+        found = {name: self._problem(subject, now) for name, subject in self._subjects.items()}
+        return {name: problem for name, problem in found.items() if problem}
+
+    def _problem(self, subject: _Subject, now: int) -> str | None:
+        if subject.kind in ("denied", "expired"):
+            return subject.problem
+        if subject.through is None:
+            return subject.problem if now - (subject.failing_since or now) > self._limit_ms else None
+        if now - subject.through > self._limit_ms:
+            return subject.problem or f"settled through {(now - subject.through) // 1000} s ago only"
+        return self._late_tier(subject, now)
+
+    def _late_tier(self, subject: _Subject, now: int) -> str | None:
+        for tier, swept in subject.swept.items():
+            if now - swept > self._limit_ms:
+                why = f": {subject.problem}" if subject.problem else ""
+                return f"the {tier} tier was last read {(now - swept) // 1000} s ago{why}"
         return None

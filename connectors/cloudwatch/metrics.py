@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from connectors.cloudwatch.parse.record import Parsed
 
 LAGS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 7200.0)
+
+
+class Ages(NamedTuple):
+    """How old is what a group is settled through, in milliseconds."""
+
+    through_ms: int
+    horizon_ms: int
+    """Later lines of before it are not looked for any more."""
+    swept_ms: Mapping[str, int]
+    """Tier → since all that it had to read was read."""
 
 
 class Meter(Protocol):
@@ -31,7 +40,7 @@ class Meter(Protocol):
     def pushed(self, outcome: str) -> None:
         """A pushed payload came: data, control or unreadable."""
 
-    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+    def group(self, name: str, seen_ids: int, ages: Ages) -> None:
         """Where a group stands after a window."""
 
     def gone(self, name: str) -> None:
@@ -51,7 +60,7 @@ class Unmetered:
     def pushed(self, outcome: str) -> None:
         pass
 
-    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
+    def group(self, name: str, seen_ids: int, ages: Ages) -> None:
         pass
 
     def gone(self, name: str) -> None:
@@ -83,7 +92,10 @@ class ForwarderMetrics:
             registry=self.registry,
         )
         self._watermark = gauge("watermark_age_seconds", "Age of what a group is settled through", "group")
+        self._horizon = gauge("horizon_age_seconds", "Age of what every tier has settled", "group")
+        self._swept = gauge("tier_age_seconds", "Since a tier had read all that it had to", "group", "tier")
         self._seen = gauge("seen_ids", "Ids that are remembered", "group")
+        self.kafka_silent = gauge("kafka_silent_seconds", "Since Kafka, which gives the lease, was last heard from")
         self.leading = gauge("leading", "1 while this forwarder holds the lease")
 
     def lines(self, via: str, parsed: Sequence[Parsed], repeated: int) -> None:
@@ -110,14 +122,17 @@ class ForwarderMetrics:
     def pushed(self, outcome: str) -> None:
         self._pushed.labels(outcome).inc()
 
-    def group(self, name: str, through: int, seen_ids: int, age_ms: int) -> None:
-        self._watermark.labels(name).set_function(partial(_grown, age_ms / 1000, time.monotonic()))
+    def group(self, name: str, seen_ids: int, ages: Ages) -> None:
+        since = time.monotonic()
+        self._watermark.labels(name).set_function(partial(_grown, ages.through_ms / 1000, since))
+        self._horizon.labels(name).set_function(partial(_grown, ages.horizon_ms / 1000, since))
+        for tier, age_ms in ages.swept_ms.items():
+            self._swept.labels(name, tier).set_function(partial(_grown, age_ms / 1000, since))
         self._seen.labels(name).set(seen_ids)
 
     def gone(self, name: str) -> None:
-        for gauge in (self._watermark, self._seen):
-            with suppress(KeyError):  # it was never read
-                gauge.remove(name)
+        for gauge in (self._watermark, self._horizon, self._swept, self._seen):
+            gauge.remove_by_labels({"group": name})
 
 
 def _grown(age_s: float, since: float) -> float:

@@ -60,7 +60,12 @@ class Pace:
         return tuple(limit.least for limit in self._limits)
 
     def tier_name(self, number: int) -> str:
-        return NAMES[number] if len(self._limits) == len(NAMES) else str(number)
+        """The cold one is alone where the rest is pushed."""
+        return NAMES[number - len(self._limits)]
+
+    def limit(self, limits: Sequence[Limits]) -> None:
+        """Tune between others from now on, of as many tiers."""
+        self._limits = tuple(limits)
 
     def live_from(self, now: int, read_at: int) -> int | None:
         """Lines of before this time were late where they are new now; None while a group catches up."""

@@ -9,7 +9,7 @@ from clearsight.logline import Ended, ForwarderState
 from connectors.cloudwatch import pages
 from connectors.cloudwatch.deliver import DeliveryFailed, Outbox
 from connectors.cloudwatch.lines import Origin
-from connectors.cloudwatch.metrics import Meter
+from connectors.cloudwatch.metrics import Ages, Meter
 from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pages import Event, LogsApi
 from connectors.cloudwatch.seen import SeenIds
@@ -98,8 +98,16 @@ class GroupPull:
         now = self._clock()
         self._pace.completed(window, began, now, delivered)
         self.progress.retune(self._pace.tiers(now))
-        self._meter.group(self.name, self.progress.through, len(self.writer.seen), now - self.progress.through)
+        self._meter.group(self.name, len(self.writer.seen), self._ages(now))
         return delivered
+
+    def swept(self) -> dict[str, int]:
+        """Tier → the time by which all that it had to read was read."""
+        return {self._pace.tier_name(number): swept for number, swept in enumerate(self.progress.swept)}
+
+    def _ages(self, now: int) -> Ages:
+        progress, swept = self.progress, self.swept()
+        return Ages(now - progress.through, now - progress.horizon, {tier: now - at for tier, at in swept.items()})
 
     def push(self, events: Sequence[Event]) -> None:
         """Deliver lines that CloudWatch pushed. Raises DeliveryFailed."""

@@ -54,6 +54,7 @@ def run(settings: Settings) -> None:
 def _run(settings: Settings, topics: TopicNames, lease: Lease, stopping: Event) -> None:
     metrics = ForwarderMetrics()
     metrics.leading.set_function(lambda: float(bool(lease.term)))
+    metrics.kafka_silent.set_function(lambda: lease.silent_s)
     assembly = Assembly(settings, topics, lease, metrics, stopping)
     forwarders = assembly.forwarders(_ReadyWhenAll(sum(1 for _ in places(settings.cloudwatch))))
     push = settings.forwarder.push

@@ -42,6 +42,8 @@ class Window(msgspec.Struct, frozen=True):
 class _Place:
     settled: int
     """Lines up to this event time that became visible within the tier's `back_ms` were delivered."""
+    swept: int
+    """All that the tier had to read by this time was read. As `settled`, but a reach that changes does not move it."""
     read_at: int
     """When the last whole sweep began."""
     sweep: int | None = None
@@ -50,8 +52,10 @@ class _Place:
     """How far that one has come."""
     turn: int = 0
 
-    def settle(self, time: int) -> None:
-        """Everything up to this time that came within reach was delivered, by whichever tier."""
+    def settle(self, end: int, read_at: int, back_ms: int) -> None:
+        """Everything up to `end` was delivered as it was at `read_at`, by whichever tier."""
+        self.swept = max(self.swept, min(end + back_ms, read_at))
+        time = min(end, read_at - back_ms)
         if time > self.settled:
             self.settled, self.cursor = time, max(self.cursor, time)
 
@@ -76,7 +80,8 @@ class Progress:
         """Lines up to this event time are settled: whatever became visible within `settle_ms` was delivered."""
         known = settled if len(settled) == len(self._tiers) else [min(settled)] * len(self._tiers) if settled else ()
         starts = known or [through - max(0, tier.back_ms - settle_ms) - tier.every_ms for tier in self._tiers]
-        self._places = [_Place(start, start + tier.back_ms) for start, tier in zip(starts, self._tiers, strict=True)]
+        ends = [start + tier.back_ms for start, tier in zip(starts, self._tiers, strict=True)]
+        self._places = [_Place(start, end, end) for start, end in zip(starts, ends, strict=True)]
 
     @property
     def horizon(self) -> int:
@@ -87,6 +92,11 @@ class Progress:
     def settled(self) -> tuple[int, ...]:
         """For each tier, up to which event time every line that came within its `back_ms` was delivered."""
         return tuple(place.settled for place in self._places)
+
+    @property
+    def swept(self) -> tuple[int, ...]:
+        """For each tier, the time by which all that it had to read was read: younger than its interval while all is well."""
+        return tuple(place.swept for place in self._places)
 
     @property
     def read_at(self) -> int:
@@ -118,10 +128,10 @@ class Progress:
         """Every page of the window was read, every new line of it delivered."""
         own = self._places[window.tier]
         own.cursor = window.end
-        own.settle(min(window.end, window.read_at - self._tiers[window.tier].back_ms))
+        own.settle(window.end, window.read_at, self._tiers[window.tier].back_ms)
         for place, tier in zip(self._places, self._tiers, strict=True):
             if window.start <= place.settled:
-                place.settle(min(window.end, window.read_at - tier.back_ms))
+                place.settle(window.end, window.read_at, tier.back_ms)
             place.end_sweep()
         if window.start <= self.through:
             self.through = max(self.through, min(window.end, window.read_at - self._settle_ms))

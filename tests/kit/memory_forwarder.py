@@ -53,8 +53,18 @@ class Clock:
         return self.now
 
 
+class Handed:
+    """A lease that the test gives and takes."""
+
+    def __init__(self) -> None:
+        self.term = 1
+        self.silent_s = 0.0
+        self.lasts_s = 6.0
+
+
 class Service:
-    """The simulator as LogsApi; `failures` are raised by the coming calls, `calls` counts them."""
+    """The simulator as LogsApi; `failures` are raised by the coming calls, `calls` counts them. Windows that begin before
+    `refuses_before` are refused."""
 
     def __init__(
         self,
@@ -68,6 +78,7 @@ class Service:
         self.simulator = Simulator(Ledger(path), clock, profile=profile, seed=3, denied=denied, deliver=deliver)
         self.simulator.have_groups(groups)
         self.failures: list[Exception] = []
+        self.refuses_before: int | None = None
         self.calls = 0
         for group in set(groups) - set(denied):
             self.call("CreateLogStream", logGroupName=group, logStreamName="s")
@@ -87,6 +98,8 @@ class Service:
         self.calls += 1
         if self.failures:
             raise self.failures.pop(0)
+        if self.refuses_before is not None and parameters["startTime"] < self.refuses_before:
+            raise CloudWatchFailure("away", "CloudWatch answered ServiceUnavailableException")
         try:
             return self.call("FilterLogEvents", **parameters)
         except ServiceFault as fault:
@@ -142,7 +155,7 @@ class Bench:
         tiers = limits(self.settings, 1, 1e6)
         self.reader = Reader(self.broker)
         self.inbox, self.routes = Inbox(), Routes(1)
-        self.health = Health(self.clock, 900_000, lambda: True)
+        self.health = Health(self.clock, 900_000, self.lease)
         self.pulls = [self.made(group, Pace(tiers)) for group in self.groups]
         self.pull = self.pulls[0]
         home = Origin(self.account, "eu-west-1", "")

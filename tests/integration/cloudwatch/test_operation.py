@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 from kit.forwarding import Programs, free_port, logs_client
+from kit.killing import kill
 from kit.waiting import until
 
+from clearsight.stack import state
+from clearsight.stack.supervisor import Stack
 from clearsight.topics import TopicNames
 
 pytestmark = pytest.mark.integration
@@ -60,6 +63,18 @@ def role(port: int) -> str | None:
         return str(json.loads(ask(port, "/health")[1])["role"])
     except OSError:
         return None
+
+
+def problems(port: int) -> dict[str, str]:
+    found: dict[str, str] = json.loads(ask(port, "/health")[1])["problems"]
+    return found
+
+
+def metric(port: int, series: str) -> float:
+    name = f"clearsight_forwarder_{series} "
+    return next(
+        float(line.removeprefix(name)) for line in ask(port, "/metrics")[1].splitlines() if line.startswith(name)
+    )
 
 
 def test_health_and_metrics_tell_what_is_done(programs: Programs) -> None:
@@ -161,6 +176,42 @@ def stop(program: subprocess.Popen[bytes]) -> float:
     program.send_signal(signal.SIGTERM)
     assert program.wait(30) == 0
     return time.monotonic() - began
+
+
+def test_while_kafka_is_away_who_writes_and_who_stands_by_say_so_until_it_is_back(
+    programs: Programs, kafka: Stack
+) -> None:
+    cold_interval_s = 4.0
+    programs.environment["CLEARSIGHT_FORWARDER__COLD_INTERVAL_S"] = str(cold_interval_s)
+    programs.simulator()
+    writer = Writer(programs)
+    programs.forwarder()
+    programs.wait_until_ready()
+    second_port = free_port()
+    programs.start("forward", CLEARSIGHT_FORWARDER__HTTP_PORT=str(second_port))
+    until(lambda: role(second_port) == "standing by", "the second one stands by")
+    writer.write()
+    until(lambda: programs.count() == writer.count, "all is there")
+    ports = (programs.http_port, second_port)
+    assert [ask(port, "/health")[0] for port in ports] == [200, 200]
+    kill(state.load(kafka.home).processes["kafka"].pid)
+    try:
+        writer.write()
+        for port in ports:
+            until(lambda port=port: "Kafka" in problems(port), f"{port} says that Kafka is away", limit_s=30)
+            assert ask(port, "/health")[0] == 503
+            assert role(port) == "waiting for Kafka"
+        until(lambda: "Kafka does not answer" in programs.log, "the log says so")
+        assert programs.log.rindex("Kafka does not answer") > programs.log.rindex("another forwarder writes")
+        assert metric(programs.http_port, f'watermark_age_seconds{{group="{GROUP}"}}') > 3 * cold_interval_s
+    finally:
+        kafka.up(["kafka"])
+    for port in ports:
+        until(lambda port=port: ask(port, "/health")[0] == 200, f"{port} is well again")
+    until(lambda: sorted(map(str, map(role, ports))) == ["standing by", "writing"], "one of them writes")
+    writer.write()
+    until(lambda: programs.count() >= writer.count, "what came meanwhile is there")
+    assert programs.published() == programs.ledger()
 
 
 def test_sigterm_ends_it_in_order_while_lines_come(programs: Programs) -> None:

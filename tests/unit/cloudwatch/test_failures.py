@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from kit.memory_forwarder import NOW, SETTINGS, TOPICS, Bench
+from kit.memory_forwarder import NOW, SETTINGS, TOPICS, Bench, Handed
+from kit.waiting import until
 
 from clearsight.errors import ClearSightError
 from connectors.cloudwatch.backoff import LONGEST_S, Backoff
@@ -23,7 +23,7 @@ from connectors.cloudwatch.forwarder import PARKED_S
 from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import PushBatch, Refused, UnknownGroup
 from connectors.cloudwatch.memory import MemoryTopicReader
-from connectors.cloudwatch.metrics import ForwarderMetrics, Unmetered
+from connectors.cloudwatch.metrics import Ages, ForwarderMetrics, Unmetered
 from connectors.cloudwatch.pace import Pace
 from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.quota import Quota
@@ -31,6 +31,9 @@ from connectors.cloudwatch.state import all_states
 from connectors.cloudwatch.tiers import limits
 
 pytestmark = pytest.mark.unit
+
+COLD_MS = 900_000
+STEP_MS = 600_000
 
 
 def numbered(count: int, at: int = NOW) -> list[tuple[int, str]]:
@@ -241,19 +244,22 @@ def test_what_was_pushed_for_a_group_that_is_gone_meanwhile_is_refused(tmp_path:
         batch.done.result(0)
 
 
-def test_the_age_of_a_group_that_cannot_be_read_grows() -> None:
+def test_the_ages_of_a_group_that_cannot_be_read_grow() -> None:
     metrics = ForwarderMetrics()
-    metrics.group("/g", NOW, 10, 2_000)
-    labels = {"group": "/g"}
-    first = metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels)
-    assert first is not None
-    assert first >= 2.0
-    give_up = time.monotonic() + 5
-    while metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels) == first:
-        assert time.monotonic() < give_up
+    metrics.group("/g", 10, Ages(through_ms=2_000, horizon_ms=1_900_000, swept_ms={"hot": 200, "cold": 100_000}))
+
+    def ages() -> list[float | None]:
+        tiers = [("tier_age_seconds", {"tier": tier}) for tier in ("hot", "cold")]
+        names = [("watermark_age_seconds", {}), ("horizon_age_seconds", {}), *tiers]
+        sample = metrics.registry.get_sample_value
+        return [sample(f"clearsight_forwarder_{name}", {"group": "/g", **labels}) for name, labels in names]
+
+    first = ages()
+    assert [int(age) for age in first if age is not None] == [2, 1_900, 0, 100]
+    until(lambda: all(now > then for now, then in zip(ages(), first, strict=True) if now and then), "they grow")
     metrics.gone("/g")
     metrics.gone("/never/read")
-    assert metrics.registry.get_sample_value("clearsight_forwarder_watermark_age_seconds", labels) is None
+    assert ages() == [None] * 4
 
 
 # --- credentials that expired: fresh ones, once; then unhealthy -------------------------------------------------------
@@ -270,7 +276,7 @@ def test_credentials_that_cannot_be_renewed_are_a_failure_and_unhealthy() -> Non
     with pytest.raises(CloudWatchFailure) as caught:
         api.filter_log_events()
     assert caught.value.kind == "expired"
-    health = Health(lambda: NOW, 900_000, lambda: True)
+    health = Health(lambda: NOW, COLD_MS, Handed())
     health.settled("/g", NOW)
     health.failed("/g", caught.value.kind, caught.value.message)
     assert health.report()[0] is False
@@ -367,21 +373,83 @@ def test_a_poison_line_is_sent_as_it_is_and_holds_up_no_other(tmp_path: Path) ->
 
 
 def test_health_fails_when_a_group_is_settled_through_three_cold_periods_ago() -> None:
-    now = [NOW]
-    leading = [True]
-    health = Health(lambda: now[0], 900_000, lambda: leading[0])
+    now, lease = [NOW], Handed()
+    health = Health(lambda: now[0], COLD_MS, lease)
     health.settled("/g", NOW)
     assert health.report() == (
         True,
-        {"status": "ok", "role": "writing", "through": {"/g": NOW}, "problems": {}},
+        {"status": "ok", "role": "writing", "through": {"/g": NOW}, "problems": {}, "dropped_by_lambda": {}},
     )
-    now[0] += 3 * 900_000
+    now[0] += 3 * COLD_MS
     assert health.report()[0] is True
     now[0] += 1
     well, body = health.report()
     assert (well, list(body["problems"])) == (False, ["/g"])
-    leading[0] = False
+    lease.term = 0
     assert health.report()[0] is True
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "speed", "role", "problems"),
+    [
+        (1.5, 1.0, "standing by", {}),
+        (60.0, 1.0, "waiting for Kafka", {}),
+        (2_700.0, 1.0, "waiting for Kafka", {}),
+        (2_701.0, 1.0, "waiting for Kafka", {"Kafka": "has not been heard from since 2026-11-18T10:21:39.000Z"}),
+        (27.5, 100.0, "waiting for Kafka", {"Kafka": "has not been heard from since 2026-11-18T10:20:50.000Z"}),
+    ],
+)
+def test_who_waits_for_the_lease_is_healthy_while_kafka_is_heard_from(
+    silent_s: float, speed: float, role: str, problems: dict[str, str]
+) -> None:
+    lease = Handed()
+    lease.term, lease.silent_s = 0, silent_s
+    well, body = Health(lambda: NOW, COLD_MS, lease, speed).report()
+    assert (well, body["role"], body["problems"]) == (not problems, role, problems)
+
+
+def test_what_fails_for_three_cold_periods_is_a_problem_until_it_works() -> None:
+    now = [NOW]
+    health = Health(lambda: now[0], COLD_MS, Handed())
+    health.failed("the log groups of a", "away", "CloudWatch does not answer")
+    now[0] += 3 * COLD_MS
+    health.failed("the log groups of a", "away", "CloudWatch does not answer")
+    assert health.report()[0] is True
+    now[0] += 1
+    assert health.report()[1]["problems"] == {"the log groups of a": "CloudWatch does not answer"}
+    health.succeeded("the log groups of a")
+    assert health.report()[0] is True
+
+
+@pytest.mark.parametrize(
+    ("refused_ms", "tier", "read"),
+    [(COLD_MS + 60_000, "cold", ("hot", "warm")), (STEP_MS + 10_000, "warm", ("hot",))],
+)
+def test_a_tier_that_always_fails_makes_it_unhealthy_while_the_hot_one_is_read(
+    tmp_path: Path, refused_ms: int, tier: str, read: tuple[str, ...]
+) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+
+    def is_read() -> bool:
+        bench.cycles(1, every_ms=0)
+        return {bench.pull.swept()[name] for name in read} == {bench.clock.now}
+
+    def step() -> tuple[bool, dict[str, Any]]:
+        bench.clock.now += STEP_MS
+        bench.service.refuses_before = bench.clock.now - refused_ms
+        until(is_read, "the other tiers are read")
+        bench.cycles(1, every_ms=0)
+        return bench.health.report()
+
+    bench.cycles(10, every_ms=0)
+    reports = [step() for _ in range(3 * COLD_MS // STEP_MS)]
+    assert all(well for well, _ in reports)
+    until(lambda: not step()[0], "it is unhealthy")
+    problem = bench.health.report()[1]["problems"]["/g"]
+    assert f"the {tier} tier was last read" in problem
+    assert "ServiceUnavailableException" in problem
+    bench.service.refuses_before = None
+    until(lambda: (bench.cycles(1, every_ms=0), bench.health.report()[0])[1], "it is healthy again")
 
 
 def test_waits_grow_and_end() -> None:

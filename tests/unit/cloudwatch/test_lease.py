@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from threading import Event as Flag
 
 import pytest
-from kit.memory_forwarder import NOW, Bench
+from kit.memory_forwarder import NOW, Bench, Handed
+from kit.waiting import until
 
+from connectors.cloudwatch import coordinator
 from connectors.cloudwatch.lease import Granted, Leadership
 from connectors.cloudwatch.pull import Stopped
 
 pytestmark = pytest.mark.unit
-
-
-class Handed:
-    """A lease that the test gives and takes."""
-
-    def __init__(self) -> None:
-        self.term = 1
 
 
 def test_a_loop_leads_until_the_lease_is_another_one() -> None:
@@ -44,6 +40,37 @@ def test_to_be_stopped_ends_the_wait_and_the_lead() -> None:
     leadership = Leadership(Granted(), stopping)
     assert not leadership.begin()
     assert leadership.over()
+
+
+def test_who_waits_says_whether_another_writes_or_kafka_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    lease, stopping, stood_by = Handed(), Flag(), list[bool]()
+    lease.term, lease.silent_s = 0, 60.0
+    leadership = Leadership(lease, stopping, patience_s=0.0)
+    with caplog.at_level(logging.INFO):
+        waiting = threading.Thread(target=leadership.begin, args=(lambda: stood_by.append(True),))
+        waiting.start()
+        until(lambda: "Kafka does not answer" in caplog.text)
+        assert (stood_by, "another forwarder" in caplog.text) == ([], False)
+        lease.silent_s = 1.0
+        until(lambda: stood_by == [True])
+        assert "another forwarder writes" in caplog.text
+        stopping.set()
+        waiting.join()
+    assert stood_by == [True]
+
+
+@pytest.mark.parametrize(
+    ("statistics", "idle_s"),
+    [
+        ('{"brokers": {"GroupCoordinator": {"rxidle": 1500000, "state": "UP"}, "kafka:9092/1": {"rxidle": 7}}}', 1.5),
+        ('{"brokers": {"GroupCoordinator": {"rxidle": -1}}}', None),
+        ('{"brokers": {"kafka:9092/1": {"rxidle": 7}}}', None),
+        ("{}", None),
+        ("no statistics", None),
+    ],
+)
+def test_the_coordinator_was_heard_when_it_last_answered(statistics: str, idle_s: float | None) -> None:
+    assert coordinator.idle_s(statistics) == idle_s
 
 
 def test_who_lost_the_lease_in_the_middle_of_a_window_sends_no_more(tmp_path: Path) -> None:
