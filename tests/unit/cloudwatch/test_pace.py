@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearsight.settings import CloudWatchSettings, ForwarderSettings, PushSettings
+from connectors.cloudwatch.groups import GroupFinder, Target
+from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pace import ENOUGH, Limits, Pace
+from connectors.cloudwatch.polled import PolledGroups
 from connectors.cloudwatch.quota import Quota
 from connectors.cloudwatch.tiers import AWS_TPS, limits, quota_tps
 from connectors.cloudwatch.visible_lag import STEP, VisibleLag
@@ -109,6 +112,41 @@ def test_polls_of_many_groups_share_half_of_the_quota() -> None:
         hot = limits(SETTINGS, groups, tps)[0].least
         assert groups * 1000 / hot.every_ms <= tps / 2
     assert quota_tps(SETTINGS, CloudWatchSettings(endpoint_url="http://127.0.0.1:1")) > tps
+
+
+class Catalogue:
+    """DescribeLogGroups; `names` come and go."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"/x/{number}" for number in range(count)]
+
+    def describe_log_groups(self, **_: str) -> dict[str, list[dict[str, str]]]:
+        return {"logGroups": [{"logGroupName": name} for name in self.names]}
+
+
+def test_all_groups_that_a_prefix_finds_share_half_of_the_quota() -> None:
+    catalogue, home, paces = Catalogue(200), Origin("1", "eu-west-1", ""), dict[str, Pace]()
+    finder = GroupFinder(catalogue, ("/fixed", "/x/*"), home.account, home.region, home)
+
+    def make(target: Target, pace: Pace) -> str:
+        paces[target.name] = pace
+        return target.name
+
+    groups = PolledGroups(finder, lambda count: limits(SETTINGS, count, AWS_TPS), make, tune=True, idle_ms=0)
+
+    def calls_per_s() -> float:
+        return sum(1000 / pace.tiers(NOW)[0].every_ms for pace in paces.values())
+
+    assert groups.fixed() == ["/fixed"]
+    assert calls_per_s() == AWS_TPS / 2
+    assert len(groups.discover()) == 200
+    assert {pace.tiers(NOW)[0].every_ms for pace in paces.values()} == {100_500}
+    for name in catalogue.names[50:]:
+        groups.forget(name)
+        del paces[name]
+    catalogue.names = [*catalogue.names[:50], "/x/new"]
+    assert groups.discover() == ["/x/new"]
+    assert calls_per_s() == pytest.approx(AWS_TPS / 2)
 
 
 def test_only_the_cold_tier_is_read_behind_a_push() -> None:
