@@ -47,7 +47,7 @@ class Assembly:
         self.clock = ScaledClock(settings.cloudwatch.clock_speed, settings.cloudwatch.clock_origin_ms)
         self.home = Origin(settings.cloudwatch.account_id, settings.cloudwatch.region, "")
         cold_ms = int(settings.forwarder.cold_interval_s * 1000)
-        self.health = Health(self.clock, cold_ms, lambda: bool(lease.term))
+        self.health = Health(self.clock, cold_ms, lease, settings.cloudwatch.clock_speed)
         read_in = Counter(place.account for place in places(settings.cloudwatch))
         self.routes = Routes(read_in.total(), {account for account, regions in read_in.items() if regions > 1})
 

@@ -60,7 +60,8 @@ class Pace:
         return tuple(limit.least for limit in self._limits)
 
     def tier_name(self, number: int) -> str:
-        return NAMES[number] if len(self._limits) == len(NAMES) else str(number)
+        """The cold one is alone where the rest is pushed."""
+        return NAMES[number - len(self._limits)]
 
     def limit(self, limits: Sequence[Limits]) -> None:
         """Tune between others from now on, of as many tiers."""
