@@ -17,6 +17,7 @@ from connectors.cloudwatch.parse.recognise import parse
 pytestmark = pytest.mark.unit
 
 FOLDER = Path(os.environ.get("CLEARSIGHT_LAMBDA_LOGS", Path(__file__).parents[4] / "shared/data/aws-lambda-logs"))
+ABSENT = f"the log collection is not at {FOLDER}; set CLEARSIGHT_LAMBDA_LOGS"
 
 EXPECTED: dict[str, dict[str, int]] = {
     "datadog/cloudwatch_log.json": {"lambda-text ERROR": 2},
@@ -105,11 +106,11 @@ def described(message: str) -> str:
 def test_what_each_line_becomes(name: str) -> None:
     path = FOLDER / name
     if not path.exists():
-        pytest.skip(f"the log collection is not at {FOLDER}; set CLEARSIGHT_LAMBDA_LOGS")
+        pytest.skip(f"not shown: what each line of {name} becomes; {ABSENT}")
     assert Counter(map(described, messages(path))) == EXPECTED[name]
 
 
 def test_no_file_is_left_out() -> None:
     if not FOLDER.exists():
-        pytest.skip(f"the log collection is not at {FOLDER}; set CLEARSIGHT_LAMBDA_LOGS")
+        pytest.skip(f"not shown: that every file of the log collection has its expectation; {ABSENT}")
     assert {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.json")} == EXPECTED.keys()
