@@ -2,8 +2,9 @@
 
     make fuzz-lines LINES=200000 SEED=7
 
-Each line begins as one of a real format and is then cut, doubled, mixed and filled with what breaks parsers. A line must
-come out as exactly one record that the worker can land; what the worker refuses is counted as a dead letter.
+Each line begins as one of a real format and is then cut, doubled, mixed and filled with what breaks parsers; some are long
+and come in the pieces that log drivers make of them. A line must come out as exactly one record that the worker can land;
+what the worker refuses is counted as a dead letter.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from clearsight.events import LogEvent, Rejected
@@ -65,6 +67,7 @@ BREAKERS = [
     "@", "a@b.cd", "=", ":", "correlation_id=", '"message":', '"message":"', "Traceback (most recent call last):", "\tat ",
     "Caused by: ", "eyJ", "-----BEGIN PRIVATE KEY-----", "\x1b[31m", "\x7f", "%", "+44 ", "4" * 19, "a.b." * 200, "(" * 100,
 ]  # fmt: skip
+CUT_BYTES = 16_384
 TIMES_MS = (-62_135_596_800_000, 0, 1_790_000_000_000, 253_402_300_799_999, -(2**63), 2**63 - 1, 2**62)
 """Year 1, 1970, today, year 9999 and what is no time at all."""
 IDS = ("1", "39909000000000000000000000000000000000000000000000000001", "", "no number", "é" * 40, "9" * 300)
@@ -129,11 +132,38 @@ def _twisted(value: Any, chance: random.Random) -> Any:
 
 def events(count: int, chance: random.Random) -> Iterator[Event]:
     time_ms = 1_790_000_000_000
-    for _ in range(count):
+    for stream, text in islice(_said(chance), count):
         time_ms += chance.choice((0, 0, 1, 3000))
         timestamp = time_ms if chance.random() < 0.98 else chance.choice(TIMES_MS)
+        yield Event(chance.choice(IDS), timestamp, chance.choice((None, timestamp, -1)), stream, text)
+
+
+def _said(chance: random.Random) -> Iterator[tuple[str, str]]:
+    """Stream and text; now and then the pieces of a line that is longer than log drivers let through."""
+    while True:
         stream = chance.choice(("a", "b", "", "é/[$LATEST]"))
-        yield Event(chance.choice(IDS), timestamp, chance.choice((None, timestamp, -1)), stream, damaged(chance))
+        texts = [damaged(chance)] if chance.random() < 0.998 else cut(chance)
+        yield from ((stream, text) for text in texts)
+
+
+def cut(chance: random.Random) -> list[str]:
+    """A long line in pieces of 16 KB, bare or wrapped; one of them may be damaged, twice there or gone."""
+    document = json.loads(chance.choice([line for line in FORMATS if line.startswith("{")]))
+    filler = chance.choice(("x", "é", '"', "{", ",", "\\", "\0")) * chance.randint(5_000, 60_000)
+    encoded = json.dumps({**document, "padding": filler}, ensure_ascii=chance.random() < 0.5).encode()
+    pieces = [encoded[at : at + CUT_BYTES].decode(errors="replace") for at in range(0, len(encoded), CUT_BYTES)]
+    place, what = chance.randrange(len(pieces)), chance.random()
+    if what < 0.3:
+        pieces[place : place + 1] = chance.choice(
+            ([], [pieces[place]] * 2, [pieces[place][:-7] + chance.choice(BREAKERS)])
+        )
+    if chance.random() < 0.5:
+        return pieces
+    flags = {"partial_message": "true", "partial_id": chance.choice(("1", 1, None))} if chance.random() < 0.5 else {}
+    return [
+        json.dumps({"log": piece, "container_name": "c", **flags, "partial_last": str(number == len(pieces)).lower()})
+        for number, piece in enumerate(pieces, start=1)
+    ]
 
 
 def fuzz(count: int, seed: int) -> Verdict:
