@@ -192,7 +192,12 @@ class ForwarderSettings(Section):
     lease_s: float = Field(
         6.0, ge=6, le=300, description="how long after its last sign of life another forwarder takes over"
     )
-    stop_within_s: float = Field(15.0, gt=0, description="how long SIGTERM waits for a window under way")
+    stop_within_s: float = Field(
+        10.0,
+        gt=0,
+        le=10,
+        description="how long SIGTERM waits for a window under way; all of the end takes 20 s at most",
+    )
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(
         9465, ge=0, le=65535, description="where /health, /metrics and /push answer; 0: any free port; empty: nowhere"

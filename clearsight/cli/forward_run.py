@@ -17,8 +17,6 @@ def run() -> None:
     import logging
     import time
 
-    from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
-
     from clearsight.settings import load_settings
     from connectors.cloudwatch.start import run as run_forwarder
 
@@ -29,7 +27,6 @@ def run() -> None:
         format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
     )
-    for noisy in ("botocore", "boto3", "urllib3", "stamina"):
+    for noisy in ("botocore", "boto3", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    set_on_retry_hooks([LoggingOnRetryHook])
     run_forwarder(settings)

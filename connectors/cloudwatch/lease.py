@@ -20,7 +20,7 @@ from connectors.cloudwatch import coordinator
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-_CONFIRM_S = 5.0
+CLOSE_WITHIN_S = 5.0
 _AGAIN_S = 1.0
 PATIENCE_S = 3.0
 """To join takes a while even where nobody else is."""
@@ -102,7 +102,7 @@ class KafkaLease:
     def close(self) -> None:
         """Give it back."""
         self._stopping.set()
-        self._thread.join(_CONFIRM_S)
+        self._thread.join(CLOSE_WITHIN_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

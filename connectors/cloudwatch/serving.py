@@ -19,7 +19,7 @@ from connectors.cloudwatch.health import Health
 
 log = logging.getLogger(__name__)
 
-_STOP_LIMIT_S = 3.0
+CLOSE_WITHIN_S = 3.0
 
 
 def application(health: Health, registry: CollectorRegistry, routes: Sequence[Route] = ()) -> Starlette:
@@ -55,4 +55,4 @@ class HttpServer:
     def close(self) -> None:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(_STOP_LIMIT_S)
+            self._thread.join(CLOSE_WITHIN_S)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
-import stamina
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -19,6 +18,7 @@ from clearsight.errors import ConfigurationError, Unavailable
 from clearsight.settings import Settings
 from clearsight.topics import TopicNames
 from connectors.cloudwatch.assembly import Assembly
+from connectors.cloudwatch.backoff import Backoff
 from connectors.cloudwatch.forwarder import Forwarder
 from connectors.cloudwatch.lease import KafkaLease, Lease
 from connectors.cloudwatch.metrics import ForwarderMetrics
@@ -28,6 +28,9 @@ from connectors.cloudwatch.serving import HttpServer, application
 from connectors.cloudwatch.tiers import LOOPBACK
 
 READY_VARIABLE = "CLEARSIGHT_READY_FILE"
+
+_ANSWER_WITHIN_S = 3.0
+_LOOK_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,9 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     servers = settings.kafka.bootstrap_servers
-    wait_for_topics(servers, (topics.logs, topics.forwarder_state), settings.forwarder.start_timeout_s)
+    wait_for_topics(servers, (topics.logs, topics.forwarder_state), settings.forwarder.start_timeout_s, stopping)
+    if stopping.is_set():
+        return
     lease = KafkaLease(servers, topics.forwarder_state, f"{topics.prefix}-forwarder", settings.forwarder.lease_s)
     lease.start()
     try:
@@ -134,19 +139,28 @@ class _ReadyWhenAll:
         log.info("ready")
 
 
-def wait_for_topics(bootstrap_servers: str, names: tuple[str, ...], timeout_s: float) -> None:
-    """Until Kafka has them. Raises Unavailable after `timeout_s`."""
+def wait_for_topics(
+    bootstrap_servers: str, names: tuple[str, ...], timeout_s: float, stopping: Event | None = None
+) -> None:
+    """Until Kafka has them, or a stop is asked for. Raises Unavailable after `timeout_s`."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    for attempt in stamina.retry_context(
-        on=Unavailable, attempts=None, timeout=timeout_s, wait_initial=0.2, wait_max=2.0, wait_jitter=0.1
-    ):
-        with attempt:
+    stopping, backoff, give_up = stopping or Event(), Backoff(), time.monotonic() + timeout_s
+    while not stopping.is_set():
+        try:
             _check_topics(client, bootstrap_servers, names)
+            return
+        except Unavailable as error:
+            if time.monotonic() >= give_up:
+                raise
+            if message := backoff.failed(error, time.monotonic()):
+                log.warning("%s", message)
+        while not backoff.due(time.monotonic()) and not stopping.wait(_LOOK_S):
+            pass
 
 
 def _check_topics(client: AdminClient, bootstrap_servers: str, names: tuple[str, ...]) -> None:
     try:
-        present = client.list_topics(timeout=3).topics
+        present = client.list_topics(timeout=_ANSWER_WITHIN_S).topics
     except KafkaException:
         raise Unavailable(
             f"Kafka at {bootstrap_servers} does not answer",

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.integration
 
 GROUP = "/op/a"
 LIMIT_S = 20
+START_TIMEOUT_S = 30
 
 
 @pytest.fixture
@@ -155,9 +157,9 @@ def test_a_frozen_writer_that_wakes_up_sees_that_it_lost_the_lease(programs: Pro
     assert programs.published() == programs.ledger()
 
 
-def hanging(port: int) -> socket.socket:
-    """Accepts calls and never answers."""
-    listener = socket.create_server(("127.0.0.1", port))
+@contextmanager
+def hanging(port: int) -> Iterator[list[Any]]:
+    """Accepts calls, which it gives, and never answers."""
     kept: list[Any] = []
 
     def accept() -> None:
@@ -167,8 +169,9 @@ def hanging(port: int) -> socket.socket:
             except OSError:
                 return
 
-    threading.Thread(target=accept, daemon=True).start()
-    return listener
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield kept
 
 
 def stop(program: subprocess.Popen[bytes]) -> float:
@@ -232,11 +235,25 @@ def test_sigterm_ends_it_in_order_while_lines_come(programs: Programs) -> None:
 
 
 def test_sigterm_does_not_wait_for_a_cloudwatch_that_hangs(programs: Programs) -> None:
-    listener = hanging(programs.port)
-    forwarder = programs.forwarder(CLEARSIGHT_FORWARDER__STOP_WITHIN_S="3")
-    until(lambda: "goes on" in programs.log or "begins" in programs.log, "it has begun")
-    assert stop(forwarder) < LIMIT_S
-    listener.close()
+    with hanging(programs.port) as calls:
+        forwarder = programs.forwarder()
+        until(lambda: calls, "it has called")
+        assert stop(forwarder) < LIMIT_S
+    assert "stopped in the middle of a window" in programs.log
+    assert "Traceback" not in programs.log
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("TOPIC_PREFIX", "absent", "Kafka has no topic absent"),
+        ("BOOTSTRAP_SERVERS", "127.0.0.1:1", "Kafka at 127.0.0.1:1 does not answer"),
+    ],
+)
+def test_sigterm_while_it_waits_for_kafka_at_the_start(programs: Programs, setting: str, value: str, why: str) -> None:
+    forwarder = programs.forwarder(**{f"CLEARSIGHT_KAFKA__{setting}": value})
+    until(lambda: why in programs.log, "it waits")
+    assert stop(forwarder) < START_TIMEOUT_S / 2
     assert "Traceback" not in programs.log
 
 

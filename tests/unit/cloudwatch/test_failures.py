@@ -14,8 +14,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from kit.memory_forwarder import NOW, SETTINGS, TOPICS, Bench, Handed
 from kit.waiting import until
+from pydantic import ValidationError
 
 from clearsight.errors import ClearSightError
+from clearsight.settings import ForwarderSettings
+from connectors.cloudwatch import lease, serving
 from connectors.cloudwatch.backoff import LONGEST_S, Backoff
 from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.clock import ScaledClock
@@ -356,6 +359,16 @@ def test_a_clock_that_is_minutes_off_is_said_and_cloudwatchs_is_used(
     assert "differs from CloudWatch's" in caplog.text
 
 
+# --- SIGTERM ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_setting_lets_the_end_take_longer_than_twenty_seconds() -> None:
+    settings = ForwarderSettings()
+    assert settings.stop_within_s + serving.CLOSE_WITHIN_S + lease.CLOSE_WITHIN_S < 20
+    with pytest.raises(ValidationError):
+        ForwarderSettings(stop_within_s=settings.stop_within_s + 0.1)
+
+
 # --- lines that nobody can read ---------------------------------------------------------------------------------------
 
 
@@ -373,8 +386,8 @@ def test_a_poison_line_is_sent_as_it_is_and_holds_up_no_other(tmp_path: Path) ->
 
 
 def test_health_fails_when_a_group_is_settled_through_three_cold_periods_ago() -> None:
-    now, lease = [NOW], Handed()
-    health = Health(lambda: now[0], COLD_MS, lease)
+    now, given = [NOW], Handed()
+    health = Health(lambda: now[0], COLD_MS, given)
     health.settled("/g", NOW)
     assert health.report() == (
         True,
@@ -385,7 +398,7 @@ def test_health_fails_when_a_group_is_settled_through_three_cold_periods_ago() -
     now[0] += 1
     well, body = health.report()
     assert (well, list(body["problems"])) == (False, ["/g"])
-    lease.term = 0
+    given.term = 0
     assert health.report()[0] is True
 
 
@@ -402,9 +415,9 @@ def test_health_fails_when_a_group_is_settled_through_three_cold_periods_ago() -
 def test_who_waits_for_the_lease_is_healthy_while_kafka_is_heard_from(
     silent_s: float, speed: float, role: str, problems: dict[str, str]
 ) -> None:
-    lease = Handed()
-    lease.term, lease.silent_s = 0, silent_s
-    well, body = Health(lambda: NOW, COLD_MS, lease, speed).report()
+    given = Handed()
+    given.term, given.silent_s = 0, silent_s
+    well, body = Health(lambda: NOW, COLD_MS, given, speed).report()
     assert (well, body["role"], body["problems"]) == (not problems, role, problems)
 
 
@@ -449,7 +462,8 @@ def test_a_tier_that_always_fails_makes_it_unhealthy_while_the_hot_one_is_read(
     assert f"the {tier} tier was last read" in problem
     assert "ServiceUnavailableException" in problem
     bench.service.refuses_before = None
-    until(lambda: (bench.cycles(1, every_ms=0), bench.health.report()[0])[1], "it is healthy again")
+    until(is_read, "the other tiers are read")
+    until(lambda: bench.cycles(1, every_ms=0) or bench.health.report()[0], "it is healthy again")
 
 
 def test_waits_grow_and_end() -> None:
