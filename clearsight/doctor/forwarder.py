@@ -24,6 +24,13 @@ UNREACHABLE = Kind(
     what="CloudWatch Logs of account {account} in {region} does not answer: {reason}",
     mend="see that this machine reaches it, or correct the region or the endpoint in the settings",
 )
+ACCOUNT_ID = Kind(
+    code="forwarder.account-id",
+    check="accounts",
+    what="the log groups of account {actual} in {region} are read as those of account {account}: "
+    "their lines say so, and what CloudWatch pushes is refused",
+    mend="set CLEARSIGHT_CLOUDWATCH__ACCOUNT_ID, or the id in CLEARSIGHT_CLOUDWATCH__ACCOUNTS, to {actual}",
+)
 GROUP = Kind(
     code="forwarder.group",
     check="groups",
@@ -89,6 +96,12 @@ class PlaceSeen(msgspec.Struct, frozen=True):
     problem: str | None
     is_away: bool = False
     groups: tuple[GroupSeen, ...] = ()
+    read: int = 0
+    """How many log groups there are to be read: those that prefixes find, each once."""
+    poll_every_ms: int = 0
+    """How often each of them is polled at most; 0 where it is not."""
+    identity: str | None = None
+    """The account of the credentials; None where nobody says, or every group is named with its account."""
 
 
 class ForwarderFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +116,6 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings ask for."""
 
     tps: float
-    poll_every_ms: dict[str, int]
-    """By account and region: how often each of its groups is polled at most."""
     back_ms: tuple[int, int, int]
     """Of the tiers, hot to cold."""
     push_open_at: str | None
@@ -117,11 +128,12 @@ def judge(facts: ForwarderFacts, setup: Setup) -> Examination:
         if place.problem is not None:
             kind = UNREACHABLE if place.is_away else ACCOUNT
             found.find(kind, account=place.account, region=place.region, reason=place.problem)
+        if place.identity not in (None, place.account):
+            found.find(ACCOUNT_ID, account=place.account, region=place.region, actual=place.identity)
         for group in place.groups:
             _judge_group(found, group)
-        every_ms = setup.poll_every_ms.get(f"{place.account} {place.region}", 0)
-        if every_ms > RARELY_S * 1000:
-            found.find(FEW_CALLS, groups=len(place.groups), tps=setup.tps, every_s=every_ms / 1000)
+        if place.poll_every_ms > RARELY_S * 1000:
+            found.find(FEW_CALLS, groups=place.read, tps=setup.tps, every_s=place.poll_every_ms / 1000)
     hot, warm, cold = (back_ms / 1000 for back_ms in setup.back_ms)
     if not hot < warm < cold:
         found.find(TIERS, hot_s=hot, warm_s=warm, cold_s=cold)

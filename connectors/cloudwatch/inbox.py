@@ -109,6 +109,12 @@ class Routes:
                 f"{batch.group} of account {batch.account} is read in several regions, and none of them pushed this",
                 "push from the region of the log group; the cold tier finds these lines",
             )
+        elif batch.account not in {account for (account, _), read in list(self._inboxes.items()) if read}:
+            raise UnknownGroup(
+                f"no log group of account {batch.account} is read: CLEARSIGHT_CLOUDWATCH__ACCOUNT_ID, or the id of one of "
+                f"CLEARSIGHT_CLOUDWATCH__ACCOUNTS, has to be {batch.account} for {batch.group}",
+                "set it, or remove the subscription filter",
+            )
         else:
             raise UnknownGroup(
                 f"{batch.group} of account {batch.account} is none of the log groups that are read",

@@ -36,7 +36,7 @@ def places(settings: CloudWatchSettings) -> Iterator[Place]:
             yield Place(account.id, region, account.groups, endpoint, account.role_arn, account.external_id)
 
 
-def connect(place: Place, service: str = "logs") -> Any:
+def connect(place: Place, service: str = "logs", attempts: int = ATTEMPTS) -> Any:
     """A client with credentials of now. A simulator needs none. Raises what botocore raises."""
     if place.endpoint_url:
         credentials = {"aws_access_key_id": "simulator", "aws_secret_access_key": "simulator"}
@@ -48,7 +48,7 @@ def connect(place: Place, service: str = "logs") -> Any:
         region_name=place.region,
         endpoint_url=place.endpoint_url,
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
         ),

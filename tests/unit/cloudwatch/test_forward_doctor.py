@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ RIGHT = ForwarderFacts(
     writers=1,
     problems={},
 )
-SETUP = Setup(
-    tps=4.0, poll_every_ms={"111111111111 eu-west-1": 1_000}, back_ms=(2_000, 30_000, 1_800_000), push_open_at=None
-)
+SETUP = Setup(tps=4.0, back_ms=(2_000, 30_000, 1_800_000), push_open_at=None)
 
 
 def place(**changes: Any) -> ForwarderFacts:
@@ -57,7 +56,8 @@ BROKEN: list[tuple[ForwarderFacts, Setup, forwarder.Kind]] = [
     (place(problem="CloudWatch does not answer", is_away=True), SETUP, forwarder.UNREACHABLE),
     (group("unreadable"), SETUP, forwarder.GROUP),
     (group("none"), SETUP, forwarder.NO_SUCH_PREFIX),
-    (RIGHT, setup(poll_every_ms={"111111111111 eu-west-1": 12_500}), forwarder.FEW_CALLS),
+    (place(read=50, poll_every_ms=12_500), SETUP, forwarder.FEW_CALLS),
+    (place(identity="222222222222"), SETUP, forwarder.ACCOUNT_ID),
     (RIGHT, setup(back_ms=(40_000, 30_000, 1_800_000)), forwarder.TIERS),
     (RIGHT, setup(push_open_at="0.0.0.0:9465"), forwarder.PUSH_OPEN),
     (facts(writers=0), SETUP, forwarder.NOBODY_WRITES),
@@ -93,13 +93,37 @@ def test_what_cannot_be_seen_is_not_judged() -> None:
 
 
 def test_what_the_settings_ask_for() -> None:
-    settings = Settings(
-        cloudwatch=CloudWatchSettings(groups=tuple(f"/g/{n}" for n in range(30))),
-        forwarder=ForwarderSettings(http_host="0.0.0.0", push=PushSettings(http=True)),
-    )
-    asked = forwarder_facts.asked_for(settings)
-    assert asked.poll_every_ms == {"000000000000 eu-west-1": 15_000}
-    assert asked.push_open_at == "0.0.0.0:9465"
+    settings = Settings(forwarder=ForwarderSettings(http_host="0.0.0.0", push=PushSettings(http=True)))
+    assert forwarder_facts.asked_for(settings).push_open_at == "0.0.0.0:9465"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto's: its account is 123456789012, and has thirty log groups, of which none is found by its ARN."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        logs = boto3.client("logs", region_name="eu-west-1")
+        for number in range(30):
+            logs.create_log_group(logGroupName=f"/g/{number}")
+        yield
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("cloudwatch", "codes"),
+    [
+        ({"account_id": "123456789012", "groups": ("/g/*", "/g/7")}, [forwarder.FEW_CALLS.code]),
+        ({"account_id": "123456789012", "groups": ("/g/1*", "/g/7")}, [forwarder.FEW_CALLS.code]),
+        ({"account_id": "123456789012", "groups": ("/g/7",)}, []),
+        ({"groups": ("/g/7",)}, [forwarder.ACCOUNT_ID.code]),
+        ({"groups": ("arn:aws:logs:eu-west-1:123456789012:log-group:/g/7",)}, [forwarder.GROUP.code]),
+    ],
+)
+def test_what_is_there_is_counted_and_asked_for_its_account(cloudwatch: dict[str, Any], codes: list[str]) -> None:
+    settings = Settings(cloudwatch=CloudWatchSettings(**cloudwatch))
+    seen = facts(places=forwarder_facts.look_at_places(settings))
+    assert [found.code for found in report([judge(seen, forwarder_facts.asked_for(settings))]).findings] == codes
 
 
 def test_the_policy_only_reads() -> None:

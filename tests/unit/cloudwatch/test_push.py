@@ -247,6 +247,7 @@ def test_a_line_that_was_pushed_ahead_of_its_time_is_not_missing(ahead: Bench) -
         (("é",), 400, "its base64 is broken"),
         ((b"not gzip",), 400, "neither gzip nor base64|base64"),
         ((payload(line(1), group="/other"),), 400, "/other of account .* is none of the log groups"),
+        ((payload(line(1), owner="123456789012"),), 400, "CLOUDWATCH__ACCOUNT_ID.* has to be 123456789012 for /g"),
     ],
 )
 def test_what_is_wrong_is_named_and_the_good_records_are_taken(
