@@ -28,7 +28,7 @@ KINDS = [
     )
     for fault in named(name)
 ]
-PLAN = Plan(len(KINDS), seed=746, rate_per_s=8.0, limit_s=240.0, home=Path(), kinds=KINDS)
+PLAN = Plan(len(KINDS), seed=746, rate_per_s=8.0, limit_s=300.0, home=Path(), kinds=KINDS)
 """In four volleys of up to three, each kind once."""
 
 

@@ -131,7 +131,10 @@ WRITTEN = {
     *("fact_row_change", "fact_user_action", "fact_cloudwatch_log", "fact_scenario_state_change"),
     *("fact_run_diagnostic", "audit_outbox", "dead_letter", "heartbeat", "source_state", "stream_start", "watermark"),
 }
-AMENDED = {"fact_row_change", "fact_user_action", "fact_cloudwatch_log", "fact_scenario_state_change"}
+AMENDED = {
+    *("fact_row_change", "fact_user_action", "fact_cloudwatch_log", "fact_scenario_state_change"),
+    "fact_run_diagnostic",
+}
 
 KEPT = BUSINESS | {
     "revisions": "SELECT event_id, revision FROM rpt.fact_row_change UNION ALL SELECT event_id, revision FROM rpt.fact_user_action"
