@@ -83,11 +83,12 @@ class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The application's context message of one transaction."""
+    """The application's context message of one transaction. Of several, the first in the log counts."""
 
     at: Coordinates
     transaction: TransactionKey
     commit_lsn: int
+    lsn: int
     correlation_id: str
     user_id: str | None
     use_case: str | None

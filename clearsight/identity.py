@@ -36,6 +36,11 @@ def _number(time_ms: int, parts: tuple[object, ...]) -> int:
     return (time_ms << 80) | (digest & _FREE_BITS) | _VERSION_AND_VARIANT
 
 
+def ids_at(time_ms: int) -> tuple[UUID, UUID]:
+    """Between these two, both included, lie the ids of all events at this time."""
+    return UUID(int=time_ms << 80), UUID(int=(time_ms << 80) | ((1 << 80) - 1))
+
+
 def row_change_id(
     time_ms: int, source: str, table: str, op: str, lsn: int, key: tuple[str | None, ...] | None, total_order: int
 ) -> UUID:

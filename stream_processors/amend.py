@@ -14,6 +14,7 @@ from clearsight.events import TransactionKey
 from clearsight.instants import from_us
 from stream_processors import left_over
 from stream_processors.arrays import array, columns
+from stream_processors.correlate import KnownContext
 
 
 class Amended(NamedTuple):
@@ -35,7 +36,7 @@ keys(tx_id, committed_at, correlation_id, correlation_key, user_key) AS
 _UNJOINED = (
     "(f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL AND k.user_key IS NOT NULL))"
 )
-_JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
+JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
         correlation_key = CASE WHEN f.link = 'direct' THEN f.correlation_key ELSE k.correlation_key END,
         user_key = k.user_key, link = CASE WHEN f.link = 'direct' THEN 'direct' ELSE 'correlated' END,
         revision = f.revision + 1"""
@@ -47,7 +48,7 @@ WITH {_KEYS}, found AS (
     LIMIT %(at_once)s
 ), amended AS (
     UPDATE rpt.fact_row_change f
-    SET {_JOIN}
+    SET {JOIN}
     FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
     RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key, f.run_key,
               CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
@@ -66,7 +67,7 @@ WITH {_KEYS}, found AS (
     LIMIT %(at_once)s
 )
 UPDATE rpt.fact_user_action f
-SET {_JOIN}
+SET {JOIN}
 FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
 """  # noqa: S608
 
@@ -78,7 +79,7 @@ WITH {_KEYS}, found AS (
     LIMIT %(at_once)s
 ), amended AS (
     UPDATE rpt.fact_scenario_state_change f
-    SET {_JOIN}
+    SET {JOIN}
     FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
     RETURNING f.event_id, f.occurred_at
 )
@@ -109,6 +110,15 @@ class Given(NamedTuple):
     correlation_id: str
     correlation: int
     user: int | None
+    others: tuple[int, ...] | None
+    """Keys of the other correlation ids of a transaction with several contexts; None where it has one."""
+
+
+def given(known: KnownContext, correlations: dict[str, int], users: dict[str, int]) -> Given:
+    """A context as keys, of its ids."""
+    others = None if known.others is None else tuple(correlations[each] for each in known.others)
+    user = users.get(known.user_id) if known.user_id else None
+    return Given(known.correlation_id, correlations[known.correlation_id], user, others)
 
 
 def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, Given], in_part: bool = False) -> list[Amended]:
@@ -190,14 +200,24 @@ WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%s::bigint[], %s::bi
 ), amended AS (
     UPDATE rpt.{fact} f SET scenario_key = p.scenario_key, revision = f.revision + 1
     FROM found p WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
-    RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key
+    RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key{also}
 ), queued AS (
     INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT '{kind}', event_id, occurred_at FROM amended
 )
 SELECT correlation_key, scenario_key, count(*) FROM amended GROUP BY 1, 2
 """
-_CHANGES_OF_RUN = _PLACED.format(fact="fact_row_change", kind="change")
-_LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log")
+# every correlation id of a transaction with several contexts touched it
+_CHANGES_OF_RUN = (
+    _PLACED.format(fact="fact_row_change", kind="change", also=", f.tx_id, f.link")
+    + """
+UNION
+SELECT c.correlation_key, a.scenario_key, 0
+FROM amended a JOIN rpt.transaction_context t ON t.tx_id = a.tx_id AND t.committed_at = a.occurred_at
+JOIN rpt.correlation c ON c.correlation_id = ANY(t.other_ids)
+WHERE a.link = 'correlated'
+"""
+)
+_LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log", also="")
 
 
 def changes_by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[int, int]]:

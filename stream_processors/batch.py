@@ -52,7 +52,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Of each of the changes, in their order."""
     snapshots: list[SnapshotRow]
     contexts: dict[TransactionKey, Context]
-    """The first of each transaction."""
+    """The first of each transaction, in the order of the log."""
+    further: list[Context]
+    """The others that say something else."""
     attempts: list[Attempt]
     positions: list[StreamPosition]
     logs: list[LogEvent]
@@ -100,12 +102,14 @@ def assemble(
         return kinds.get(kind, [])
 
     changes, logs = _once(of(RowChange)), _once(of(LogEvent))
+    contexts, further = _first_of_each(of(Context))
     return Batch(
         records=records,
         changes=changes,
         change_rows=list(map(change_row, paced(changes))),
         snapshots=of(SnapshotRow),
-        contexts={context.transaction: context for context in reversed(of(Context))},
+        contexts=contexts,
+        further=further,
         attempts=of(Attempt),
         positions=of(StreamPosition),
         logs=logs,
@@ -122,6 +126,16 @@ def _once(events: list[_Once]) -> list[_Once]:
     for event in events:
         first.setdefault(event.event_id, event)
     return list(first.values())
+
+
+def _first_of_each(contexts: list[Context]) -> tuple[dict[TransactionKey, Context], list[Context]]:
+    """The first context of each transaction, and the others that name another correlation id or user."""
+    backwards = sorted(contexts, key=lambda context: context.lsn, reverse=True)
+    first = {context.transaction: context for context in backwards}
+    if len(first) == len(contexts):
+        return first, []
+    different = {(each.transaction, each.correlation_id, each.user_id): each for each in backwards}
+    return first, [each for each in different.values() if each is not first[each.transaction]]
 
 
 def _letters(records: list[RawRecord], events: list[Event]) -> list[Letter]:

@@ -59,6 +59,18 @@ def touches(joined: Iterable[Joined], amended: list[amend.Amended], late: list[t
     return touched
 
 
+def of_further_contexts(batch: Batch, joined: list[Joined], keys: Keys) -> Iterator[Touch]:
+    """What changes of transactions with several contexts touched: every correlation id of these has, not only the first."""
+    others = {key: context.others for key, context in keys.contexts.items() if context.others}
+    if not others:
+        return
+    for change, known in zip(batch.changes, joined, strict=True):
+        if change.transaction in others and known.link == "correlated":
+            for correlation_id in others[change.transaction]:
+                correlation = keys.correlations[correlation_id]
+                yield from correlate.touches_of(correlation, known.scenario, known.run, known.changed_user)
+
+
 def attempted(batch: Batch, keys: Keys) -> Iterator[Touch]:
     """What an attempt says of itself stands for the rows that may never come: its scenario and who made it."""
     for attempt in batch.attempts:

@@ -14,44 +14,72 @@ from stream_processors.arrays import array, columns
 
 
 class KnownContext(NamedTuple):
+    """The first context of a transaction, in the order of the log."""
+
     correlation_id: str
     user_id: str | None
+    others: tuple[str, ...] | None = None
+    """The other correlation ids of a transaction with several contexts; None where it has one."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.correlation_id, *(self.others or ()))
 
 
-_TRANSACTIONS = """
-INSERT INTO rpt.transaction_context AS t (tx_id, committed_at, commit_lsn, correlation_id, user_id, use_case)
-SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[]) ORDER BY 1, 2
+_FIRST = "t.correlation_id IS NULL OR excluded.context_lsn < t.context_lsn"
+_TRANSACTIONS = f"""
+INSERT INTO rpt.transaction_context AS t
+    (tx_id, committed_at, commit_lsn, correlation_id, user_id, use_case, context_lsn)
+SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+ORDER BY 1, 2
 ON CONFLICT (tx_id, committed_at) DO UPDATE
-SET correlation_id = coalesce(t.correlation_id, excluded.correlation_id),
-    user_id = CASE WHEN t.correlation_id IS NULL THEN excluded.user_id ELSE t.user_id END,
-    use_case = CASE WHEN t.correlation_id IS NULL THEN excluded.use_case ELSE t.use_case END
-RETURNING tx_id, committed_at, correlation_id, user_id
-"""
+SET correlation_id = CASE WHEN {_FIRST} THEN excluded.correlation_id ELSE t.correlation_id END,
+    user_id = CASE WHEN {_FIRST} THEN excluded.user_id ELSE t.user_id END,
+    use_case = CASE WHEN {_FIRST} THEN excluded.use_case ELSE t.use_case END,
+    context_lsn = CASE WHEN {_FIRST} THEN excluded.context_lsn ELSE t.context_lsn END,
+    other_ids = CASE WHEN t.correlation_id IS NOT NULL AND excluded.context_lsn <> coalesce(t.context_lsn, 0) THEN
+        (SELECT coalesce(array_agg(DISTINCT id ORDER BY id), '{{}}')
+         FROM unnest(t.other_ids || t.correlation_id || excluded.correlation_id) AS id
+         WHERE id <> CASE WHEN {_FIRST} THEN excluded.correlation_id ELSE t.correlation_id END)
+        ELSE t.other_ids END
+RETURNING tx_id, committed_at, correlation_id, user_id, other_ids
+"""  # noqa: S608 - no value is put into the text
 
 
 def lock_transactions(
-    cursor: Cursor[Any], transactions: dict[TransactionKey, int], contexts: dict[TransactionKey, Context]
+    cursor: Cursor[Any],
+    transactions: dict[TransactionKey, int],
+    contexts: dict[TransactionKey, Context],
+    further: Iterable[Context] = (),
 ) -> dict[TransactionKey, KnownContext]:
     """Lock these transactions (with their commit LSN), keep the contexts that came, and return every context known now.
+    `further` are contexts of the same transactions besides those of `contexts`.
 
     A transaction of which only changes came gets a placeholder: without it, two workers that land the halves of one
     transaction at the same time would both miss the other's.
     """
     if not transactions:
         return {}
-    rows = [
-        (key.tx_id, from_us(key.committed_us), lsn, *_content(contexts.get(key))) for key, lsn in transactions.items()
-    ]
-    cursor.execute(_TRANSACTIONS, columns(rows))
+    known = _keep(cursor, [_row(key, lsn, contexts.get(key)) for key, lsn in transactions.items()])
+    for context in further:
+        known |= _keep(cursor, [_row(context.transaction, context.commit_lsn, context)])
+    return known
+
+
+def _keep(cursor: Cursor[Any], rows: list[tuple[Any, ...]]) -> dict[TransactionKey, KnownContext]:
+    cursor.execute(_TRANSACTIONS.encode(), columns(rows))
     return {
-        TransactionKey(tx_id, to_us(committed_at)): KnownContext(correlation_id, user_id)
-        for tx_id, committed_at, correlation_id, user_id in cursor.fetchall()
+        TransactionKey(tx_id, to_us(committed_at)): KnownContext(
+            correlation_id, user_id, None if others is None else tuple(others)
+        )
+        for tx_id, committed_at, correlation_id, user_id, others in cursor.fetchall()
         if correlation_id is not None
     }
 
 
-def _content(context: Context | None) -> tuple[str | None, str | None, str | None]:
-    return (None, None, None) if context is None else (context.correlation_id, context.user_id, context.use_case)
+def _row(key: TransactionKey, commit_lsn: int, context: Context | None) -> tuple[Any, ...]:
+    said = context and (context.correlation_id, context.user_id, context.use_case, context.lsn)
+    return key.tx_id, from_us(key.committed_us), commit_lsn, *(said or (None,) * 4)
 
 
 _CORRELATIONS = """

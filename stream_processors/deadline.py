@@ -14,7 +14,7 @@ from psycopg import Connection, Cursor
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us, to_us
 from clearsight.mapping import Mapping
-from stream_processors import amend, concerned, correlate, left_over, runs
+from stream_processors import amend, concerned, correlate, left_over, runs, several
 from stream_processors.arrays import array
 from stream_processors.dimensions import DimensionKeys
 from stream_processors.left_over import Left
@@ -118,10 +118,11 @@ def _close(
 ) -> None:
     transactions = overdue | rest.transactions
     contexts = correlate.lock_transactions(cursor, transactions, {})
-    ids = {context.correlation_id for context in contexts.values()}
+    ids = {each for context in contexts.values() for each in context.ids}
     locked = dict(cursor.execute(_LOCK_CORRELATIONS, [array(ids), array({*logs, *rest.correlations})]).fetchall())
     placements = dict(cursor.execute(_LOCK_RUNS, [array(rest.runs)]).fetchall())
-    DimensionKeys.lock_scenarios(cursor, amend.scenarios_of(cursor, transactions))
+    scenarios = amend.scenarios_of(cursor, transactions) | several.scenarios_of(cursor, contexts)
+    DimensionKeys.lock_scenarios(cursor, scenarios)
     left_over.take(cursor, rest)
     users = dict(
         cursor.execute(
@@ -129,14 +130,8 @@ def _close(
             [[context.user_id for context in contexts.values() if context.user_id]],
         ).fetchall()
     )
-    joined = amend.by_context(
-        cursor,
-        {
-            key: amend.Given(known.correlation_id, locked[known.correlation_id], users.get(known.user_id or ""))
-            for key, known in contexts.items()
-        },
-        in_part=True,
-    )
+    given = {key: amend.given(known, locked, users) for key, known in contexts.items()}
+    joined = [*amend.by_context(cursor, given, in_part=True), *several.settle(cursor, given)]
     late = amend.changes_by_run(cursor, placements)
     anew = correlate.touch(cursor, concerned.touches((), joined, late))
     dirty = correlate.touched_runs(cursor, locked.values()) | placements.keys()

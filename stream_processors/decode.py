@@ -252,6 +252,7 @@ class Decoder:
             at=record.at,
             transaction=TransactionKey(source.txId, time_us),
             commit_lsn=commit_position(source, epoch),
+            lsn=source.lsn or 0,
             correlation_id=correlation_id,
             user_id=user_id,
             use_case=_said(content, told.use_case),

@@ -20,7 +20,7 @@ from clearsight.lifecycle import Transition, snapshot_transitions, transitions
 from clearsight.links import only_run
 from clearsight.mapping import Mapping
 from clearsight.topics import TopicNames
-from stream_processors import amend, concerned, correlate, dead_letters, marks, missed, named, rows, runs
+from stream_processors import amend, concerned, correlate, dead_letters, marks, missed, named, rows, runs, several
 from stream_processors.batch import Batch, Span
 from stream_processors.correlate import KnownContext
 from stream_processors.dimensions import DimensionKeys, RunKey
@@ -157,20 +157,23 @@ class Landing:
 
     def _land(self, cursor: Cursor[Any], batch: Batch, entered: list[_Entered]) -> Landed:
         self._ownership.advance(cursor, batch.spans)
-        contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts)
+        contexts = correlate.lock_transactions(cursor, batch.transactions(), batch.contexts, batch.further)
         correlations = correlate.lock_correlations(cursor, named.correlations(batch, contexts))
         keys, placed = self._resolve(cursor, batch, contexts, correlations)
         changed = concerned.scenario_changes(batch, keys)
         amendable = amend.scenarios_of(cursor, batch.contexts)
+        amendable |= several.scenarios_of(cursor, {key: contexts[key] for key in batch.contexts})
         self._dimensions.lock_scenarios(cursor, {*changed, *concerned.described_scenarios(batch, keys), *amendable})
         self._dimensions.describe_scenarios(cursor, batch.rows(), keys.scenarios)
 
         joined = join(batch, keys)
         distinct = set(joined)
-        amended = amend.by_context(cursor, _known_users(batch, keys))
+        given = _given(batch, keys)
+        amended = [*amend.by_context(cursor, given), *several.settle(cursor, given)]
         placements = {run.run: run.scenario for run in placed if run.scenario is not None}
         late = amend.changes_by_run(cursor, placements)
-        anew = correlate.touch(cursor, [*concerned.touches(distinct, amended, late), *concerned.attempted(batch, keys)])
+        touches = [*concerned.touches(distinct, amended, late), *concerned.attempted(batch, keys)]
+        anew = correlate.touch(cursor, [*touches, *concerned.of_further_contexts(batch, joined, keys)])
         of_logs = {correlations[log.line.correlation_id] for log in batch.logs if log.line.correlation_id}
         started = {run.run for run in placed} | concerned.changed_runs(batch, joined)
         started |= runs.later_runs(cursor, changed.values())
@@ -265,17 +268,9 @@ def _transition_rows(entered: list[_Entered], keys: Keys, joined: list[Joined]) 
     ]
 
 
-def _known_users(batch: Batch, keys: Keys) -> dict[TransactionKey, amend.Given]:
+def _given(batch: Batch, keys: Keys) -> dict[TransactionKey, amend.Given]:
     """What the contexts of this batch give to changes that landed before them."""
-    known = ((key, keys.contexts[key]) for key in batch.contexts)
-    return {
-        key: amend.Given(
-            context.correlation_id,
-            keys.correlations[context.correlation_id],
-            keys.users[context.user_id] if context.user_id else None,
-        )
-        for key, context in known
-    }
+    return {key: amend.given(keys.contexts[key], keys.correlations, keys.users) for key in batch.contexts}
 
 
 def _snapshot_row(row: SnapshotRow, keys: Keys) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ def named(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> Named:
     users: dict[str | None, int] = {
         **{log.line.user_id: log.occurred_us for log in logs},
         **{attempt.user_id: attempt.occurred_us for attempt in attempts},
+        **{said.user_id: said.transaction.committed_us for said in (*batch.further, *batch.contexts.values())},
         **{context.user_id: key.committed_us for key, context in contexts.items()},
         **{change.row_key: change.occurred_us for change in changes if change.part == "user"},
         **{row.row_key: row.seen_us for row in snapshots if row.part == "user"},
@@ -52,7 +53,8 @@ def correlations(batch: Batch, contexts: dict[TransactionKey, KnownContext]) -> 
     for attempt in batch.attempts:
         _note(seen, attempt.correlation_id, attempt.occurred_us)
     for key, context in contexts.items():
-        _note(seen, context.correlation_id, key.committed_us)
+        for correlation_id in context.ids:
+            _note(seen, correlation_id, key.committed_us)
     for change in batch.changes:
         if change.correlation_id:
             _note(seen, change.correlation_id, change.occurred_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from sql.models.base import METADATA, Instant, coordinates, landed_at
 
@@ -16,6 +16,8 @@ transaction_context = Table(
     Column("correlation_id", Text, index=True),
     Column("user_id", Text),
     Column("use_case", Text),
+    Column("context_lsn", BigInteger),
+    Column("other_ids", ARRAY(Text)),
 )
 
 correlation = Table(

@@ -32,18 +32,15 @@ class Transaction:
         self.lsn = self.lsn or self.commit_lsn + 100
 
     def context(self, correlation_id: str, user: str | None = None) -> Transaction:
-        content = json.dumps({"correlation_id": correlation_id, "user": user, "use_case": "test"}).encode()
-        message = {"prefix": "clearsight", "content": base64.b64encode(content).decode()}
-        self._add(NAMES.message, {"op": "m", "message": message, **self._source("", "")}, {"prefix": "clearsight"})
-        return self
+        return self.message(json.dumps({"correlation_id": correlation_id, "user": user, "use_case": "test"}))
 
     def heartbeat(self, told: Any) -> Transaction:
         """`told` as JSON, or as it is where it is text."""
-        content = told if isinstance(told, str) else json.dumps(told)
-        message = {"prefix": "clearsight.heartbeat", "content": base64.b64encode(content.encode()).decode()}
-        self._add(
-            NAMES.message, {"op": "m", "message": message, **self._source("", "")}, {"prefix": "clearsight.heartbeat"}
-        )
+        return self.message(told if isinstance(told, str) else json.dumps(told), "clearsight.heartbeat")
+
+    def message(self, content: str, prefix: str = "clearsight") -> Transaction:
+        message = {"prefix": prefix, "content": base64.b64encode(content.encode()).decode()}
+        self._add(NAMES.message, {"op": "m", "message": message, **self._source("", "")}, {"prefix": prefix})
         return self
 
     def snapshot(self, table: str, row: dict[str, Any], marker: str = "first") -> Transaction:

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 import psycopg
 import pytest
-from kit.debezium import NAMES, T0_US, Transaction, log_line, partitioned
-from kit.story import INPUTS, NODES, RUNS, SCENARIOS, Record, an_input, run, scenario
+from kit.arrival import batches, facts_of, snapshot, transaction
+from kit.debezium import NAMES, T0_US, log_line, partitioned
+from kit.story import INPUTS, NODES, RUNS, SCENARIOS, an_input, run, scenario
 from pydantic import SecretStr
 
 from clearsight.errors import Fenced, Unavailable
 from clearsight.settings import ReportSettings, Settings
 from stream_processors.land import Landed
-from stream_processors.records import RawRecord
 from stream_processors.worker import Worker
 
 pytestmark = pytest.mark.integration
-
-
-def transaction(number: int, correlation_id: str | None = None) -> Transaction:
-    made = Transaction(700 + number, T0_US + number * 1_000_000, 10_000 + number * 1_000)
-    return made.context(correlation_id, "u1") if correlation_id else made
-
-
-def snapshot(table: str, row: dict[str, Any]) -> Record:
-    schema, name = table.split(".")
-    source = {"ts_ms": T0_US // 1000, "snapshot": "true", "schema": schema, "table": name, "txId": 1, "lsn": 5}
-    return NAMES.change(table), b"k", json.dumps({"op": "r", "before": None, "after": row, "source": source}).encode()
-
-
-def batches(*groups: list[Record]) -> list[list[RawRecord]]:
-    """The groups as batches with running offsets."""
-    flat = iter(partitioned([record for group in groups for record in group]))
-    return [[next(flat) for _ in group] for group in groups]
-
-
-def facts_of(reporting: Any, *groups: list[Record]) -> Any:
-    reporting.empty()
-    land = reporting.worker()
-    for batch in batches(*groups):
-        land(batch)
-    reporting.settle()
-    return reporting.facts()
 
 
 def test_inputs_of_a_snapshot_after_the_run(reporting: Any) -> None:
