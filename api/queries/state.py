@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.queries.events import commit_order, position
 from api.queries.known import scenario_key
 from api.queries.runs import RunView, of_keys
+from api.queries.timeline import STATES
 from clearsight.case import Order
 from clearsight.comparison import PinnedInput, pinned
 from clearsight.coverage import position_lsn, position_text
@@ -105,7 +106,7 @@ async def _state(connection: AsyncConnection, key: int, moment: Moment) -> tuple
         statement = statement.where(_STATE.occurred_at <= moment.at)
     if moment.lsn is not None:
         statement = statement.where(_STATE.commit_lsn <= moment.lsn)
-    newest = statement.order_by(_STATE.occurred_at.desc(), _STATE.event_id.desc()).limit(1)
+    newest = statement.order_by(*(column.desc() for column in STATES.order)).limit(1)
     row = (await connection.execute(newest)).one_or_none()
     return (row.to_state, row.occurred_at) if row else (None, None)
 

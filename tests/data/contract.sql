@@ -18,6 +18,7 @@ CREATE TABLE contract.typed (
 );
 CREATE TABLE contract.evolving (id int PRIMARY KEY, old_name text, gone text);
 CREATE TABLE contract.reborn (id int PRIMARY KEY, v text);
+CREATE TABLE contract.lapsed (id int PRIMARY KEY, v text NOT NULL);
 CREATE TABLE contract.busy (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int);
 ALTER TABLE contract.partial ALTER body SET STORAGE EXTERNAL, ALTER doc SET STORAGE EXTERNAL, ALTER blob SET STORAGE EXTERNAL,
     ALTER texts SET STORAGE EXTERNAL, ALTER numbers SET STORAGE EXTERNAL;
@@ -25,4 +26,5 @@ ALTER TABLE contract.run ALTER error SET STORAGE EXTERNAL;
 ALTER TABLE contract.person ALTER name SET STORAGE EXTERNAL;
 INSERT INTO contract.scenario SELECT n, 'snapshot ' || n, 'draft', '2026-11-01T10:00:00Z' FROM generate_series(1, 4) n;
 INSERT INTO contract.pair SELECT n, 'b', 0 FROM generate_series(1, 3) n;
+INSERT INTO contract.typed (id, day) VALUES (0, '0044-03-15 BC');
 INSERT INTO contract.evolving SELECT n, 'old', 'gone' FROM generate_series(1, 3) n;

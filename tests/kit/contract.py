@@ -73,6 +73,9 @@ key = "id"
 table = "contract.reborn"
 key = "id"
 [[source.other]]
+table = "contract.lapsed"
+key = "id"
+[[source.other]]
 table = "contract.busy"
 key = "id"
 [[source.other]]
@@ -136,6 +139,11 @@ class Contract:
         until(lambda: httpx.delete(f"{url}/offsets").is_success)
         self.run(*meanwhile)
         httpx.put(f"{url}/resume").raise_for_status()
+
+    def failure(self) -> str:
+        """Why the connector's task failed; empty where none did."""
+        status = httpx.get(f"{self.settings.connect.url}/connectors/{PREFIX}/status").raise_for_status().json()
+        return "".join(task.get("trace", "") for task in status["tasks"])
 
     def run(self, *statements: str) -> None:
         """In one transaction."""

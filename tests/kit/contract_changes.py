@@ -20,6 +20,11 @@ ROWS = (
     "INSERT INTO contract.keyless VALUES (1, 'a'), (2, NULL)",
     "UPDATE contract.keyless SET v = 'b' WHERE id = 2",
     "DELETE FROM contract.keyless WHERE id = 1",
+    "INSERT INTO contract.lapsed VALUES (1, 'a')",
+    "UPDATE contract.lapsed SET v = 'b'",
+    "ALTER TABLE contract.lapsed REPLICA IDENTITY DEFAULT",
+    "UPDATE contract.lapsed SET v = 'c'",
+    "DELETE FROM contract.lapsed",
 )
 TOAST = (
     """INSERT INTO contract.partial (id, scenario_id, amount, body, doc, blob, texts, numbers)
@@ -48,6 +53,7 @@ TYPES = (
     """INSERT INTO contract.typed (id, exact, free, ratio, small_ratio, at_zone, at_naive, at_ms, day)
     VALUES (3, 'NaN', 'Infinity', 'NaN', '-Infinity', 'infinity', '-infinity', 'infinity', '-infinity')""",
     "UPDATE contract.typed SET day = NULL WHERE id = 3",
+    "INSERT INTO contract.typed (id, day) VALUES (4, '0044-03-15 BC')",
 )
 SHAPES = (
     "ALTER TABLE contract.evolving ADD COLUMN added int DEFAULT 7",
@@ -72,6 +78,13 @@ SHAPES = (
 MESSAGES = (
     MESSAGE.format(transactional="true", id="in-transaction") + "; INSERT INTO contract.pair VALUES (8, 'told', 1)",
     MESSAGE.format(transactional="false", id="outside"),
+    ";".join(
+        (
+            MESSAGE.format(transactional="true", id="first-of-two"),
+            "INSERT INTO contract.pair VALUES (8, 'told twice', 1)",
+            MESSAGE.format(transactional="true", id="second-of-two"),
+        )
+    ),
 )
 ROLLED_BACK = (
     MESSAGE.format(transactional="true", id="rolled-back"),

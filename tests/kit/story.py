@@ -66,7 +66,9 @@ def tell() -> list[Record]:
     begin().context("c-run-1", "u1").insert(NODES, {"run_id": "r1", "node": "demand", "status": "ok"}).update(
         RUNS, run("r1", "s1"), run("r1", "s1", "succeeded", finished_at="2026-11-22T23:00:09Z")
     ).end()
-    begin().context("c-edit", "u2").update(INPUTS, an_input("i1", "s1", "5"), an_input("i1", "s1", "6")).end()
+    begin().context("c-edit", "u2").context("c-edit-too", "u1").update(
+        INPUTS, an_input("i1", "s1", "5"), an_input("i1", "s1", "6")
+    ).end()
     begin().update(INPUTS, an_input("i2", "s1", "7"), an_input("i2", "s1", "-1")).end()  # out of band
     begin().context("c-bulk", "u2").update(SCENARIOS, scenario(1), scenario(1, name="Plan A")).update(
         SCENARIOS, scenario(2), scenario(2, name="Plan B")

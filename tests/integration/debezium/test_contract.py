@@ -12,13 +12,15 @@ from kit.contract import MAPPING, NAMES, Contract, Writers, said, value_of
 from kit.contract_changes import MESSAGES, ROLLED_BACK, ROWS, SHAPES, TOAST, TYPES
 from kit.reporting import Facts, Reporting
 from kit.stacks import stack_of
+from kit.waiting import until
 
 from clearsight.errors import SourceError
 from clearsight.events import Attempt, Context, Event, Passed, Rejected, RowChange, SnapshotRow, StreamPosition
-from clearsight.instants import parse_us
+from clearsight.instants import EARLIEST_US, clamp_us, parse_us
 from clearsight.mapping_file import parse_mapping
 from clearsight.stack import state
 from clearsight.stack.supervisor import Stack
+from clearsight.topics import RAW_MAX_BYTES
 from clearsight.unavailable import is_unavailable
 from connectors.debezium.source import prepare
 from stream_processors.decode import Decoder
@@ -128,6 +130,14 @@ def test_with_default_identity_only_the_key_of_before_is_known(arrived: Arrived)
     assert raw[0]["amount"] == "0.00", "the connector makes no value up any more"
 
 
+def test_a_table_that_is_mapped_as_full_and_lost_that_says_only_what_is_new(arrived: Arrived) -> None:
+    insert, whole, without, delete = arrived.changes("lapsed", "1")
+    assert ops([insert, whole, without, delete]) == ["c", "u", "u", "d"]
+    assert (whole.before, whole.changed) == ({"id": 1, "v": "a"}, ("v",))
+    assert (without.before, without.after, without.changed) == (None, {"id": 1, "v": "c"}, ())
+    assert delete.before == {"id": 1, "v": ""}, "a delete shows its made-up values now"
+
+
 def test_unavailable_values_are_known_as_such(arrived: Arrived) -> None:
     (update,) = [each for each in arrived.changes("partial", "3") if each.op == "u"]
     assert update.after is not None
@@ -208,6 +218,15 @@ def test_null_nan_and_infinity(arrived: Arrived) -> None:
     assert update.changed == ("day",)
 
 
+def test_a_date_before_christ_is_written_in_two_ways(arrived: Arrived) -> None:
+    streamed = arrived.changes("typed", "4")[0].after
+    (seen,) = [event for _, event in arrived.of(NAMES.change("contract.typed")) if isinstance(event, SnapshotRow)]
+    assert streamed is not None
+    assert (streamed["day"], seen.image["day"]) == ("-0043-03-15Z", "0044-03-15Z")
+    assert parse_us(streamed["day"]) is None
+    assert clamp_us(parse_us(seen.image["day"]) or 0) == EARLIEST_US
+
+
 def test_added_dropped_and_renamed_columns(arrived: Arrived) -> None:
     updates = arrived.changes("evolving", "1")
     assert [each.changed for each in updates] == [("old_name",), ("old_name",), ("empty",), ("new_name",)]
@@ -248,6 +267,15 @@ def test_messages(arrived: Arrived) -> None:
     assert [type(event) for event in arrived.said("outside")] == [Attempt]
 
 
+def test_two_messages_of_a_transaction_stand_in_the_log_one_after_the_other(arrived: Arrived) -> None:
+    (first,), (second,) = arrived.said("first-of-two"), arrived.said("second-of-two")
+    (change,) = arrived.changes("pair", "8/told twice")
+    assert isinstance(first, Context)
+    assert isinstance(second, Context)
+    assert first.transaction == second.transaction == change.transaction
+    assert first.lsn < second.lsn
+
+
 def test_of_a_rolled_back_transaction_only_its_attempt_comes(arrived: Arrived) -> None:
     assert arrived.said("rolled-back") == []
     assert [type(event) for event in arrived.said("attempt")] == [Attempt]
@@ -281,6 +309,11 @@ def test_a_run_that_was_deleted_keeps_what_was_known_of_it(landed: tuple[Reporti
 
 def test_a_name_is_kept_that_neither_an_update_nor_a_delete_tells(landed: tuple[Reporting, Facts]) -> None:
     assert landed[0].rows("SELECT left(name, 3), email FROM rpt.dim_user WHERE user_id = '1'") == [("Ada", "new")]
+
+
+def test_the_first_of_two_messages_counts(landed: tuple[Reporting, Facts]) -> None:
+    rows = landed[0].rows("SELECT correlation_id, link FROM rpt.fact_row_change WHERE row_key = '8/told twice'")
+    assert rows == [("first-of-two", "correlated")]
 
 
 def test_all_of_it_again_and_at_once_is_the_same(landed: tuple[Reporting, Facts], arrived: Arrived) -> None:
@@ -449,3 +482,9 @@ def test_decimals_as_bytes_are_refused(contract: Contract, landed: object, schem
     _, event = events_with(contract, value__converter__schemas__enable=schemas, decimal__handling__mode="precise")
     assert isinstance(event, Rejected)
     assert "decimal.handling.mode must be string" in event.reason
+
+
+def test_a_message_larger_than_kafka_takes_fails_the_task_which_says_why(contract: Contract, landed: object) -> None:
+    """The last: nothing comes after it."""
+    contract.run(f"SELECT pg_logical_emit_message(true, 'clearsight', repeat('x', {RAW_MAX_BYTES}))")
+    until(lambda: "RecordTooLargeException" in contract.failure(), "the task fails")

@@ -82,6 +82,14 @@ def test_of_two_contexts_the_first_in_the_log_counts_whenever_it_comes(reporting
             assert facts_of(reporting, *groups) == expected, [group[0] for group in groups]
 
 
+def test_both_ids_follow_a_run_that_says_only_later_whose_it_is(reporting: Any) -> None:
+    made = transaction(1, "first").context("second", "u2").insert(NODES, {"run_id": "r1", "node": "a", "status": "ok"})
+    expected = facts_of(reporting, place_of_run(), made.records, LINES)
+    assert links(expected)[1] == {("first", "correlated", "s1"), ("second", "correlated", "s1")}
+    for groups in permutations((made.records, place_of_run(), LINES)):
+        assert facts_of(reporting, *groups) == expected
+
+
 @pytest.mark.parametrize(("second", "user"), [("first", "u2"), ("second", None), ("first", "u1")])
 def test_so_it_does_where_they_differ_in_the_user_alone_or_not_at_all(
     reporting: Any, second: str, user: str | None

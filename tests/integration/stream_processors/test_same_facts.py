@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kit.debezium import partitioned
+from kit.debezium import T0_US, log_line, partitioned
 from kit.story import tell
 
 from stream_processors import left_over
@@ -16,7 +16,7 @@ from stream_processors.records import RawRecord
 
 pytestmark = pytest.mark.integration
 
-RECORDS = partitioned(tell())
+RECORDS = partitioned([*tell(), log_line(7, T0_US + 4_100_000, "edited", correlation_id="c-edit-too")])
 BY_TOPIC: dict[str, list[RawRecord]] = defaultdict(list)
 for _record in RECORDS:
     BY_TOPIC[_record.topic].append(_record)
@@ -41,6 +41,7 @@ def test_the_story_is_told(in_order: Any) -> None:
         "computing": ("correlated", "s1", "r1"),
         "nothing to join by": ("unlinked", None, None),
         "a wrong id": ("unlinked", None, None),
+        "edited": ("correlated", "s1", None),
         "bulk edit of two": ("shared", None, None),
         "node demand failed": ("correlated", "s1", "r2"),
     }
