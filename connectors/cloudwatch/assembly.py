@@ -87,6 +87,7 @@ class Assembly:
             self.routes,
             positions,
             self._meter,
+            health=self.health,
             leading=lambda: bool(self._lease.term),
             stopping=self._stopping,
             region=home.region,

@@ -31,6 +31,9 @@ _DENIED = frozenset(
         "OptInRequired",
     }
 )
+_UNPARSED = (ResponseParserError, AttributeError, TypeError, ValueError)
+"""What boto3 raises for a body of another shape, such as a proxy's page, be it a good answer's or an error's."""
+
 _MENDS: dict[Kind, str] = {
     "away": "nothing is lost: reading goes on where it stopped",
     "throttled": "nothing is lost: reading goes on where it stopped; ask AWS for a higher quota if it lasts",
@@ -38,7 +41,8 @@ _MENDS: dict[Kind, str] = {
     "denied": "allow logs:FilterLogEvents on the group to the credentials in use",
     "expired": "renew the credentials of this process",
 }
-_RESULTS: dict[Kind, str] = {"expired": "denied"}
+RESULTS: dict[Kind, str] = {"expired": "denied"}
+"""What the metric calls it where it is not its own name."""
 
 
 class CloudWatchFailure(Unavailable):
@@ -100,9 +104,9 @@ class CloudWatch:
         self._await_turn()
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**parameters)
-        except (ClientError, BotoCoreError, ResponseParserError) as error:
+        except (ClientError, BotoCoreError, *_UNPARSED) as error:
             failure = _failure(error)
-            self._meter.call(operation, _RESULTS.get(failure.kind, failure.kind))
+            self._meter.call(operation, RESULTS.get(failure.kind, failure.kind))
             raise failure from error
         self._quota.answered()
         self._meter.call(operation, "ok")
@@ -143,16 +147,19 @@ def _decode(response_dict: dict[str, Any], customized_response_dict: dict[str, A
         response_dict["body"] = b"{}"
 
 
-def _failure(error: ClientError | BotoCoreError | ResponseParserError) -> CloudWatchFailure:
+def _failure(error: Exception) -> CloudWatchFailure:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return CloudWatchFailure("denied", "no AWS credentials were found")
+    if isinstance(error, _UNPARSED):
+        return CloudWatchFailure("away", f"what answered is not CloudWatch ({type(error).__name__})")
     if not isinstance(error, ClientError):
         return CloudWatchFailure("away", f"CloudWatch does not answer ({type(error).__name__})")
     code = error.response.get("Error", {}).get("Code", "")
-    return CloudWatchFailure(_kind_of(code), f"CloudWatch answered {code}")
+    return CloudWatchFailure(kind_of(code), f"CloudWatch answered {code}")
 
 
-def _kind_of(code: str) -> Kind:
+def kind_of(code: str) -> Kind:
+    """What an error code of AWS says of a call."""
     if code in _THROTTLED:
         return "throttled"
     if code == "ResourceNotFoundException":

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as NotInTime
 from threading import Event
 from typing import Any, Protocol
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from clearsight.errors import ClearSightError, Unavailable
 from connectors.cloudwatch.backoff import Backoff
+from connectors.cloudwatch.client import RESULTS, Kind, kind_of
+from connectors.cloudwatch.health import Health
 from connectors.cloudwatch.inbox import PushBatch, Refused, Routes
 from connectors.cloudwatch.metrics import Meter
 from connectors.cloudwatch.push.payload import BadPayload, unpack
@@ -23,6 +25,9 @@ POLL_S = 0.5
 """AWS lets each shard be read five times a second."""
 SHARDS_EVERY_S = 60.0
 DELIVERED_WITHIN_S = 60.0
+
+_EXPECTED = (ClientError, BotoCoreError, ClearSightError)
+_MEND = "it goes on where it stopped; allow ListShards, GetShardIterator and GetRecords to the credentials in use"
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +51,8 @@ class Positions(Protocol):
 
 
 class KinesisReader:
-    """Runs in a thread of its own while `leading`. A record that cannot be read is passed over with a word: the cold tier
-    finds its lines."""
+    """Runs in a thread of its own while `leading`, and tells `health` what keeps it from that. A record that cannot be read
+    is passed over with a word: the cold tier finds its lines."""
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class KinesisReader:
         positions: Positions,
         meter: Meter,
         *,
+        health: Health,
         leading: Callable[[], bool],
         stopping: Event,
         region: str | None = None,
@@ -67,6 +73,8 @@ class KinesisReader:
         self._routes = routes
         self._positions = positions
         self._meter = meter
+        self._health = health
+        self._name = f"the Kinesis stream {stream}"
         self._leading = leading
         self._stopping = stopping
         self._iterators: dict[str, str | None] = {}
@@ -78,20 +86,36 @@ class KinesisReader:
         backoff = Backoff()
         while not self._stopping.is_set():
             try:
-                moved = self._leading() and self.step()
-            except (ClientError, BotoCoreError, Unavailable) as error:
-                self._iterators, self._known, moved = {}, None, False
-                failure = error if isinstance(error, ClearSightError) else _failure(error, self._stream)
-                message = backoff.failed(failure, time.monotonic())
-                if message:
-                    log.warning("%s", message)
-                while not backoff.due(time.monotonic()) and not self._stopping.wait(0.1):
-                    pass
+                moved = self._turn()
+            except Exception as error:  # nobody else would hear of it
+                self._failed(error, backoff)
                 continue
             if message := backoff.succeeded():
                 log.warning("%s", message)
+            self._health.succeeded(self._name)
             if not moved:
                 self._stopping.wait(POLL_S)
+
+    def _turn(self) -> bool:
+        if not self._leading():
+            self._forget()  # another one moves the positions
+            return False
+        return self.step()
+
+    def _failed(self, error: Exception, backoff: Backoff) -> None:
+        """Say so, and wait: all is read again from the positions that Kafka has."""
+        self._forget()
+        kind, failure = _failure(error, self._name)
+        if isinstance(error, ClientError | BotoCoreError):
+            self._meter.call("kinesis", RESULTS.get(kind, kind))
+        if message := backoff.failed(failure, time.monotonic()):
+            log.warning("%s", message, exc_info=None if isinstance(error, _EXPECTED) else error)
+        self._health.failed(self._name, kind, failure.message)
+        while not backoff.due(time.monotonic()) and not self._stopping.wait(0.1):
+            pass
+
+    def _forget(self) -> None:
+        self._iterators, self._known = {}, None
 
     def step(self) -> bool:
         """Read each shard once; whether any had records. Raises Unavailable and what botocore raises."""
@@ -101,6 +125,7 @@ class KinesisReader:
             if iterator is None:
                 continue
             answer = self._client.get_records(ShardIterator=iterator, Limit=RECORDS)
+            self._meter.call("kinesis", "ok")
             if records := answer["Records"]:
                 self._deliver(shard, records)
                 moved = True
@@ -114,10 +139,17 @@ class KinesisReader:
         self._looked = now
         if self._known is None:
             self._known = self._positions.read()
-        for shard in self._client.list_shards(StreamName=self._stream)["Shards"]:
-            name = shard["ShardId"]
+        for name in self._shards():
             if name not in self._iterators:
                 self._iterators[name] = self._iterator(name, self._known.get(name))
+
+    def _shards(self) -> Iterator[str]:
+        wanted = {"StreamName": self._stream}
+        while wanted:
+            answer = self._client.list_shards(**wanted)
+            yield from (shard["ShardId"] for shard in answer["Shards"])
+            token = answer.get("NextToken")
+            wanted = {"NextToken": token} if token else {}
 
     def _iterator(self, shard: str, sequence: str | None) -> str:
         where = (
@@ -168,6 +200,10 @@ class KinesisReader:
             log.warning("pushed lines are passed over: %s", why)
 
 
-def _failure(error: Exception, stream: str) -> Unavailable:
+def _failure(error: Exception, name: str) -> tuple[Kind, ClearSightError]:
+    if isinstance(error, ClearSightError):
+        return "away", error
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "denied", Unavailable("no AWS credentials were found", _MEND)
     code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else type(error).__name__
-    return Unavailable(f"the Kinesis stream {stream} cannot be read ({code})", "it goes on where it stopped")
+    return kind_of(code), Unavailable(f"{name} cannot be read ({code})", _MEND)

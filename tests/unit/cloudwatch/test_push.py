@@ -17,9 +17,11 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from hypothesis import example, given
 from hypothesis import strategies as st
 from kit.memory_forwarder import ACCOUNT, NOW, SETTINGS, TOPICS, Bench
+from kit.waiting import until
 from moto import mock_aws
 from starlette.applications import Starlette
 
@@ -28,7 +30,7 @@ from connectors.cloudwatch import event_ids
 from connectors.cloudwatch.inbox import Inbox, PushBatch, Refused, Routes, UnknownGroup
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.memory import MemoryOutbox, MemoryTopicReader
-from connectors.cloudwatch.metrics import Unmetered
+from connectors.cloudwatch.metrics import ForwarderMetrics, Meter, Unmetered
 from connectors.cloudwatch.published import published
 from connectors.cloudwatch.push.http import PushEndpoint
 from connectors.cloudwatch.push.kinesis import KinesisReader
@@ -39,6 +41,7 @@ pytestmark = pytest.mark.unit
 
 FIREHOSE = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/logs"
 KEY = "a secret of our own"
+COLD_MS = 900_000
 TIMES = (-62_135_596_800_000, 0, 253_402_300_799_000)
 """The beginning of year 1, of the epoch, and the end of year 9999."""
 
@@ -340,12 +343,19 @@ def kinesis() -> Iterator[Any]:
         yield client
 
 
-def reader(kinesis: Any, bench: Bench) -> KinesisReader:
+def reader(kinesis: Any, bench: Bench, meter: Meter | None = None) -> KinesisReader:
     positions = TopicPositions(
         MemoryTopicReader(bench.broker), MemoryOutbox(bench.broker), TOPICS.forwarder_jobs, "logs"
     )
     return KinesisReader(
-        kinesis, "logs", bench.routes, positions, Unmetered(), leading=lambda: True, stopping=bench.stopping
+        kinesis,
+        "logs",
+        bench.routes,
+        positions,
+        meter or Unmetered(),
+        health=bench.health,
+        leading=lambda: bool(bench.lease.term),
+        stopping=bench.stopping,
     )
 
 
@@ -395,3 +405,83 @@ def test_a_position_is_kept_only_when_the_lines_are_in_kafka(kinesis: Any, bench
     bench.stopping.set()
     thread.join(10)
     assert bench.messages() == ["line 1"]
+
+
+class Kinesis:
+    """Kinesis as moto has it, which fails while `failure` is set and lists its shards one to a page."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.failure: Exception | None = None
+
+    def list_shards(self, **parameters: str) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        assert len(parameters) == 1, "with a token AWS takes no name"
+        shards = self._inner.list_shards(StreamName="logs")["Shards"]
+        place = int(parameters.get("NextToken", 0))
+        more = {"NextToken": str(place + 1)} if place + 1 < len(shards) else {}
+        return {"Shards": shards[place : place + 1], **more}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@contextmanager
+def reading(reads: KinesisReader, bench: Bench) -> Iterator[None]:
+    thread = threading.Thread(target=reads.run)
+    with running(bench):
+        bench.stopping.clear()
+        thread.start()
+        try:
+            yield
+        finally:
+            until(lambda: bench.stopping.set() or not thread.is_alive(), "the reader ends")
+
+
+def test_every_page_of_the_list_of_shards_is_read(kinesis: Any, bench: Bench) -> None:
+    for number in range(20):
+        kinesis.put_record(StreamName="logs", Data=payload(line(number)), PartitionKey=str(number))
+    with running(bench):
+        reads = reader(Kinesis(kinesis), bench)
+        while reads.step():
+            pass
+    assert len(bench.messages()) == 20
+
+
+@pytest.mark.parametrize(
+    ("failure", "after_ms", "result"),
+    [
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListShards"), 0, "denied"),
+        (ClientError({"Error": {"Code": "ExpiredTokenException"}}, "ListShards"), 0, "denied"),
+        (NoCredentialsError(), 0, "denied"),
+        (ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "ListShards"), COLD_MS, "missing"),
+        (EndpointConnectionError(endpoint_url="http://x"), COLD_MS, "away"),
+        (KeyError("Shards"), COLD_MS, None),
+    ],
+)
+def test_a_stream_that_cannot_be_read_is_told_and_tried_again(
+    kinesis: Any, bench: Bench, failure: Exception, after_ms: int, result: str | None
+) -> None:
+    kinesis.put_record(StreamName="logs", Data=payload(line(1)), PartitionKey="1")
+    client, metrics = Kinesis(kinesis), ForwarderMetrics()
+    client.failure = failure
+
+    def well() -> bool:
+        return "the Kinesis stream logs" not in bench.health.report()[1]["problems"]
+
+    def calls(result: str) -> float | None:
+        labels = {"operation": "kinesis", "result": result}
+        return metrics.registry.get_sample_value("clearsight_forwarder_calls_total", labels)
+
+    def advance() -> None:
+        bench.clock.now += after_ms
+
+    with reading(reader(client, bench, metrics), bench):
+        assert after_ms == 0 or well()
+        until(lambda: advance() or not well(), "it is a problem")
+        assert result is None or calls(result)
+        assert calls("ok") is None
+        client.failure = None
+        until(lambda: bench.messages() == ["line 1"], "it goes on")
+        until(lambda: well() and calls("ok"), "it is well")
