@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from clearsight.errors import ConfigurationError
 from clearsight.log_groups import is_prefix, log_group
 from clearsight.logline import Ended
+from connectors.cloudwatch.client import CloudWatchFailure
 from connectors.cloudwatch.lines import Origin
 
 _MEND = "correct CLEARSIGHT_CLOUDWATCH__GROUPS"
@@ -19,6 +22,17 @@ class Target(NamedTuple):
     identifier: str
     """In calls: the group's name, or its ARN."""
     origin: Origin
+
+
+class _Group(msgspec.Struct, rename="camel"):
+    log_group_name: str
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    """Of DescribeLogGroups' answer; what has no groups at all is none."""
+
+    log_groups: list[_Group]
+    next_token: str | None = None
 
 
 class CatalogueApi(Protocol):
@@ -68,12 +82,16 @@ class GroupFinder:
 
     def _names(self, prefix: str) -> Iterator[str]:
         parameters = {"logGroupNamePrefix": prefix} if prefix else {}
-        for _ in range(10_000):
-            answer = self._api.describe_log_groups(**parameters)
-            yield from (group["logGroupName"] for group in answer.get("logGroups", ()))
-            token = answer.get("nextToken")
+        known = set[str]()
+        while True:
+            page = _page(self._api.describe_log_groups(**parameters))
+            yield from (group.log_group_name for group in page.log_groups)
+            token = page.next_token
             if not token:
                 return
+            if token in known:
+                raise CloudWatchFailure("away", "CloudWatch repeats its page tokens for the log groups")
+            known.add(token)
             parameters["nextToken"] = token
 
     def _target(self, pattern: str) -> Target:
@@ -82,3 +100,10 @@ class GroupFinder:
             raise ConfigurationError(f"{pattern} is not of the region {self._region}", _MEND)
         name = found.called(self._home.account, self._home.region)
         return Target(name, pattern.removesuffix(":*"), Origin(found.account, found.region, found.name))
+
+
+def _page(answer: dict[str, Any]) -> _Page:
+    try:
+        return msgspec.convert(answer, _Page)
+    except msgspec.ValidationError:
+        raise CloudWatchFailure("away", "CloudWatch's answer is no list of log groups") from None

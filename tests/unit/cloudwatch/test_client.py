@@ -12,8 +12,10 @@ from botocore.awsrequest import AWSResponse
 
 from clearsight.errors import Unavailable
 from connectors.cloudwatch import pages
-from connectors.cloudwatch.client import CloudWatch
+from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.clock import ScaledClock
+from connectors.cloudwatch.groups import GroupFinder
+from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.metrics import Unmetered
 from connectors.cloudwatch.quota import Quota
 from connectors.cloudwatch.window import Window
@@ -85,6 +87,25 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
 def test_an_answer_that_is_no_page_is_a_failure_and_not_the_end_of_a_window(body: bytes, status: int) -> None:
     with pytest.raises(Unavailable):
         read(body, status=status)
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize(
+    "body", [b"<html>\xff</html>", b"[1]", b"null", b'{"logGroups": 5}', b'{"logGroups": [{}]}', b"{}"]
+)
+def test_what_is_no_answer_of_cloudwatchs_is_a_failure(body: bytes, status: int) -> None:
+    home = Origin("1", "eu-west-1", "")
+    with pytest.raises(Unavailable):
+        read(*[body] * 4, status=status)
+    with pytest.raises(CloudWatchFailure):
+        GroupFinder(cloudwatch(*[body] * 4, status=status), ("/g*",), "1", "eu-west-1", home).discover()
+
+
+def test_tokens_of_log_groups_that_go_round_in_a_circle_are_a_failure() -> None:
+    pages_of_groups = [json.dumps({"logGroups": [], "nextToken": token}).encode() for token in "aba"]
+    home = Origin("1", "eu-west-1", "")
+    with pytest.raises(CloudWatchFailure, match="repeats its page tokens"):
+        GroupFinder(cloudwatch(*pages_of_groups), ("/g*",), "1", "eu-west-1", home).discover()
 
 
 def test_our_page_says_what_boto3s_says() -> None:
