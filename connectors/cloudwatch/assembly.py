@@ -73,8 +73,19 @@ class Assembly:
     def writer(self, target: Target, outbox: Outbox, clock: Callable[[], int], via: Via = "pull") -> GroupWriter:
         transcript = Transcript(target.origin, self._redactor, self._names)
         return GroupWriter(
-            target.origin, transcript, outbox, topic=self._topics.logs, clock=clock, meter=self._meter, via=via
+            target.origin,
+            transcript,
+            outbox,
+            topic=self._topics.logs,
+            clock=clock,
+            meter=self._meter,
+            via=via,
+            dropped=partial(self._dropped, target.name),
         )
+
+    def _dropped(self, name: str, records: int) -> None:
+        self._meter.dropped(name, records)
+        self.health.dropped(name, records)
 
     def kinesis(self, stream: str) -> KinesisReader:
         """Of the account at home. Needs the topic of the forwarder's jobs."""

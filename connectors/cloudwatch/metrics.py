@@ -43,6 +43,9 @@ class Meter(Protocol):
     def group(self, name: str, seen_ids: int, ages: Ages) -> None:
         """Where a group stands after a window."""
 
+    def dropped(self, name: str, records: int) -> None:
+        """Lambda has dropped that many lines of a group before CloudWatch had them."""
+
     def gone(self, name: str) -> None:
         """A group is no longer read."""
 
@@ -61,6 +64,9 @@ class Unmetered:
         pass
 
     def group(self, name: str, seen_ids: int, ages: Ages) -> None:
+        pass
+
+    def dropped(self, name: str, records: int) -> None:
         pass
 
     def gone(self, name: str) -> None:
@@ -85,6 +91,7 @@ class ForwarderMetrics:
         self._redactions = counter("redactions", "Secrets and personal data that were replaced, by kind", "kind")
         self._calls = counter("calls", "Calls of CloudWatch by outcome", "operation", "result")
         self._pushed = counter("pushed", "Pushed payloads", "outcome")
+        self._dropped = counter("logs_dropped", "Lines that Lambda dropped before CloudWatch had them", "group")
         self._visible = Histogram(
             "clearsight_forwarder_visible_lag_seconds",
             "From a line's own time until it could be read",
@@ -129,6 +136,9 @@ class ForwarderMetrics:
         for tier, age_ms in ages.swept_ms.items():
             self._swept.labels(name, tier).set_function(partial(_grown, age_ms / 1000, since))
         self._seen.labels(name).set(seen_ids)
+
+    def dropped(self, name: str, records: int) -> None:
+        self._dropped.labels(name).inc(records)
 
     def gone(self, name: str) -> None:
         for gauge in (self._watermark, self._horizon, self._swept, self._seen):

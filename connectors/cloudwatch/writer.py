@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from connectors.cloudwatch.deliver import Outbox
+from connectors.cloudwatch.dropped import records_dropped
 from connectors.cloudwatch.lines import Origin, Via
 from connectors.cloudwatch.metrics import Meter
 from connectors.cloudwatch.pages import Event
@@ -15,7 +16,7 @@ from connectors.cloudwatch.transcript import Transcript
 
 class GroupWriter:
     """The only way of one log group's lines to the topic, be they polled, pushed or read from history: `seen` holds
-    the ids that are there. `settle` ends what `write` began."""
+    the ids that are there. `settle` ends what `write` began. `dropped` is told how many lines Lambda has dropped."""
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class GroupWriter:
         clock: Callable[[], int],
         meter: Meter,
         via: Via = "pull",
+        dropped: Callable[[int], None] = lambda records: None,
     ) -> None:
         self.origin = origin
         self.seen = SeenIds()
@@ -36,6 +38,7 @@ class GroupWriter:
         self._clock = clock
         self._meter = meter
         self._via = via
+        self._dropped = dropped
         self._sent: set[str] = set()
 
     def write(self, page: Sequence[Event], *, teach: bool = False, via: Via | None = None) -> list[Event]:
@@ -49,7 +52,10 @@ class GroupWriter:
             record = self._transcript.record(event, parsed[event.id], now, way)
             remember = partial(self.seen.add, event.id, event.timestamp)
             self._outbox.send(self._topic, record.key, record.value, event.id, remember)
-        self._meter.lines(way, [parsed[event.id] for event in fresh], repeated=len(page) - len(fresh))
+        new = [parsed[event.id] for event in fresh]
+        self._meter.lines(way, new, repeated=len(page) - len(fresh))
+        if lost := records_dropped(new):
+            self._dropped(lost)
         return fresh
 
     def _is_new(self, event: Event) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -187,7 +188,15 @@ class Bench:
         return GroupPull(
             group,
             group,
-            GroupWriter(origin, transcript, self.outbox, topic=TOPICS.logs, clock=self.clock, meter=Unmetered()),
+            GroupWriter(
+                origin,
+                transcript,
+                self.outbox,
+                topic=TOPICS.logs,
+                clock=self.clock,
+                meter=Unmetered(),
+                dropped=partial(self.health.dropped, group),
+            ),
             self.service,
             self.outbox,
             pace,

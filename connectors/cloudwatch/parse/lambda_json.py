@@ -18,6 +18,7 @@ PLATFORM = JsonFormat(
     lambda document: isinstance(document.get("record"), dict) and str(document.get("type", "")).startswith("platform."),
 )
 
+LOGS_DROPPED = "platform.logsDropped"
 _FAILED = frozenset({"error", "failure", "timeout"})
 
 
@@ -32,7 +33,7 @@ def read_platform(name: str, document: Document, text: str, _: FieldNames) -> Pa
     if isinstance(tracing, dict):
         parsed.trace_id = trace_of(str(tracing.get("value", "")))
     failed = isinstance(status, str) and status in _FAILED
-    parsed.level = "ERROR" if failed else "WARN" if kind == "platform.logsDropped" else level_of("INFO")
+    parsed.level = "ERROR" if failed else "WARN" if kind == LOGS_DROPPED else level_of("INFO")
     if failed:
         error_type = record.get("errorType") or (TIMED_OUT if status == "timeout" else None)
         parsed.error = make_error(str(error_type) if error_type else None, f"{kind}: {status}")

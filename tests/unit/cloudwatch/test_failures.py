@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from email.utils import formatdate
@@ -357,6 +358,30 @@ def test_a_clock_that_is_minutes_off_is_said_and_cloudwatchs_is_used(
         client.handlers["after-call.cloudwatch-logs"](http_response=answer)
     assert abs(api.clock() - NOW) <= 2_000
     assert "differs from CloudWatch's" in caplog.text
+
+
+# --- lines that Lambda dropped ----------------------------------------------------------------------------------------
+
+
+def logs_dropped(record: dict[str, Any]) -> str:
+    return json.dumps({"time": "2026-11-22T12:00:00Z", "type": "platform.logsDropped", "record": record})
+
+
+def test_lines_that_lambda_dropped_are_counted_and_no_reason_to_be_unhealthy(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    records = [
+        {"droppedRecords": 3, "droppedBytes": 90},
+        {"reason": "?"},
+        {"droppedRecords": "many"},
+        {"droppedRecords": -9},
+    ]
+    bench.service.put(*[(NOW + n, logs_dropped(record)) for n, record in enumerate(records)], (NOW + 9, "a line"))
+    bench.cycles(10)
+    well, report = bench.health.report()
+    assert (well, report["dropped_by_lambda"]) == (True, {"/g": 6})
+    metrics = ForwarderMetrics()
+    metrics.dropped("/g", 5)
+    assert metrics.registry.get_sample_value("clearsight_forwarder_logs_dropped_total", {"group": "/g"}) == 5
 
 
 # --- SIGTERM ----------------------------------------------------------------------------------------------------------
