@@ -231,7 +231,7 @@ def away(error: Exception) -> bool:
     return isinstance(error, psycopg.OperationalError) or error.sqlstate in _PASSING
 
 
-def connector(settings: Settings) -> Callable[[], Connection[Any]]:
+def connector(settings: Settings, kind: type[Connection[Any]] = Connection) -> Callable[[], Connection[Any]]:
     """Opens connections of clearsight_writer whose transactions cannot hang: a frozen worker must not block the next."""
     dsn = required(settings.report.writer_dsn, "report.writer_dsn")
     # Every statement looks up the keys of a batch. Plans are kept, and one made while a table was small would read all of it.
@@ -242,7 +242,7 @@ def connector(settings: Settings) -> Callable[[], Connection[Any]]:
     )
 
     def connect() -> Connection[Any]:
-        connection = psycopg.connect(
+        connection = kind.connect(
             dsn,
             autocommit=True,
             options=options,

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from kit.stacks import servers_of, stack_of
 from kit.waiting import until
 
 from clearsight.errors import PositionLost, Unavailable
@@ -39,17 +38,6 @@ FILLER = b"x" * 1000
 """A fetch brings some hundred records of each partition, not all of one."""
 LANDING_S = 0.05
 """Of a batch: the backlog lasts for longer than a worker needs to join."""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_of(tmp_path_factory.mktemp("kafka"), "kafka") as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def servers(stack: Stack) -> str:
-    return servers_of(stack)
 
 
 class Reader:
