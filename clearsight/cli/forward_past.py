@@ -70,7 +70,7 @@ def past_work(
     from clearsight.settings import load_settings
     from connectors.cloudwatch.past import PastWork
 
-    for noisy in ("botocore", "boto3", "urllib3", "stamina"):
+    for noisy in ("botocore", "boto3", "urllib3", "stamina", "connectors.cloudwatch.start"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     set_on_retry_hooks([LoggingOnRetryHook])
     stopping = Event()

@@ -87,7 +87,7 @@ class PastWork:
         """Raises Unavailable where Kafka is away, or another one is at work."""
         servers, limit_s = self._settings.kafka.bootstrap_servers, self._settings.forwarder.start_timeout_s
         names = (self._topics.logs, self._topics.forwarder_state, self._topics.forwarder_jobs)
-        wait_for_topics(servers, names, limit_s)
+        wait_for_topics(servers, names, limit_s, self._stopping)
         with self._held:
             self._hold(self._topics.forwarder_jobs, "past", "another backfill or verify is at work")
             yield self
@@ -224,7 +224,9 @@ class PastWork:
         self._held.callback(lease.close)
         give_up = time.monotonic() + 2 * lease_s
         while not lease.term:
-            if self._stopping.wait(0.1) or time.monotonic() > give_up:
+            if self._stopping.wait(0.1):
+                raise Unavailable("stopped before the work began", "give the same command again")
+            if time.monotonic() > give_up:
                 raise Unavailable(why_not, "try again when it has ended")
 
 
