@@ -16,6 +16,12 @@ from stream_processors.records import RawRecord
 log = logging.getLogger(__name__)
 
 
+REJOIN_LIMIT_MS = 120_000
+"""More than a batch takes that waits for its database. So long does Kafka wait for a member that does not join again, and a
+broker that was killed may come back with members that are gone, whose sessions never end (seen where it started slowly:
+nobody was dealt a partition for as long as this is)."""
+
+
 def options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
     return {
         "bootstrap.servers": kafka.bootstrap_servers,
@@ -24,6 +30,7 @@ def options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": worker.session_timeout_ms,
+        "max.poll.interval.ms": max(REJOIN_LIMIT_MS, worker.session_timeout_ms),
         "heartbeat.interval.ms": worker.session_timeout_ms // 5,
         "fetch.error.backoff.ms": 100,
         "queued.max.messages.kbytes": 16_384,
