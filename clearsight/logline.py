@@ -22,16 +22,22 @@ class LogError(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Hash of the error type and the frames (file and function, without line numbers)."""
 
 
-class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+def _missing_message() -> str:
+    raise msgspec.ValidationError("Object missing required field `message`")
+
+
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The order of the fields is that of the record, and of what the forwarder passes by position."""
+
     event_id: str
     """CloudWatch's own 56-digit id."""
     event_time: int
-    ingestion_time: int | None = None
     forwarded_time: int
     account: str
     region: str
     log_group: str
     log_stream: str
+    ingestion_time: int | None = None
     origin: Literal["pull", "push", "backfill"] = "pull"
     correlation_id: str | None = None
     correlation_source: CorrelationSource = "none"
@@ -43,8 +49,8 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     level: Level = "INFO"
     level_raw: str | None = None
     """As the line names it: one of the words that levels are known by."""
-    message: str
-    """From here on, what stands in the record is searched for secrets."""
+    message: str = msgspec.field(default_factory=_missing_message)
+    """Always there. From here on, what stands in the record is searched for secrets."""
     service: str | None = None
     node: str | None = None
     error: LogError | None = None
