@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kit.arrival import batches, transaction
 from kit.debezium import T0_US, log_line
 from kit.story import INPUTS, RUNS, an_input, run
 
 from stream_processors import left_over
-from tests.integration.stream_processors.test_arrival import batches, transaction
 
 pytestmark = pytest.mark.integration
 
@@ -29,9 +29,11 @@ def few_at_once() -> Iterator[None]:
         yield
 
 
-def edits(correlation_id: str | None = None) -> Any:
-    """One transaction with many changes, and with its context where there is one."""
+def edits(correlation_id: str | None = None, second: str | None = None) -> Any:
+    """One transaction with many changes, and with its context, or both, where there is one."""
     made = transaction(1, correlation_id)
+    if second:
+        made.context(second, "u2")
     for number in range(MANY):
         made.insert(INPUTS, an_input(f"i{number}", "s1", "5"))
     return made.records
@@ -78,6 +80,19 @@ def test_changes_of_a_transaction_whose_context_comes_last(reporting: Any) -> No
     assert links(reporting, "fact_row_change") == [("correlated", 2, AT_ONCE), ("pending", 1, MANY - AT_ONCE)]
     settle(reporting, TURNS)
     assert links(reporting, "fact_row_change") == [("correlated", 2, MANY)]
+    assert links(reporting, "fact_user_action") == [("correlated", 2, MANY)]
+    assert reporting.rows("SELECT FROM rpt.amendment_left") == []
+
+
+def test_changes_that_the_first_context_takes_over_from_the_second(reporting: Any) -> None:
+    land = reporting.worker()
+    first, *rest = edits("c", "second")
+    for batch in batches(rest, [first]):
+        land(batch)
+    ids = "SELECT correlation_id, revision, count(*) FROM rpt.fact_row_change GROUP BY 1, 2 ORDER BY 1"
+    assert reporting.rows(ids) == [("c", 2, AT_ONCE), ("second", 1, MANY - AT_ONCE)]
+    settle(reporting, TURNS)
+    assert reporting.rows(ids) == [("c", 2, MANY)]
     assert links(reporting, "fact_user_action") == [("correlated", 2, MANY)]
     assert reporting.rows("SELECT FROM rpt.amendment_left") == []
 
