@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from kit.debezium import NAMES, T0_US, Transaction, log_line, partitioned
 from kit.gate import Gate
-from kit.story import SCENARIOS, Record, scenario
+from kit.story import INPUTS, SCENARIOS, Record, an_input, scenario
 from kit.waiting import until
 
 from clearsight.mapping import Mapping
@@ -72,9 +72,13 @@ def with_gate(reporting: Any, gate: Gate, first: Callable[[], Any], second: Call
         behind.result(LIMIT_S)
 
 
+def begun() -> Transaction:
+    return Transaction(701, T0_US, 10_000).context("c", "u2")
+
+
 def created(**columns: Any) -> list[Record]:
     """A scenario that is created: the context of its transaction, and its row."""
-    return Transaction(701, T0_US, 10_000).context("c", "u2").insert(SCENARIOS, scenario(1, **columns)).records
+    return begun().insert(SCENARIOS, scenario(1, **columns)).records
 
 
 @EITHER_ORDER
@@ -107,11 +111,22 @@ def test_a_line_and_the_first_change_of_its_correlation_id(reporting: Any, seen_
 
 
 def test_a_context_that_lands_while_the_deadline_closes_its_transaction(reporting: Any) -> None:
-    """The deadline has found it overdue, waits for its lock, and looks for its context once more."""
-    context, row = partitioned(created())
-    reporting.worker("rows", [NAMES.change(SCENARIOS)])([row])
+    """The deadline has found it overdue, waits for its lock, and looks for its context once more. An input: of a scenario's own
+    row the scenario's lock would make it wait, too."""
+    context, row = partitioned(begun().insert(INPUTS, an_input("i1", "s1", "5")).records)
+    reporting.worker("rows", [NAMES.change(INPUTS)])([row])
     gate = Gate(reporting.writer_dsn)
     land = reporting.worker("contexts", [NAMES.message], connect=gate.connect)
     with_gate(reporting, gate, lambda: land([context]), reporting.settle)
     assert {row[1:] for row in reporting.rows(LINKS)} == {("correlated", "c", "u2")}
     assert reporting.rows("SELECT revision FROM rpt.fact_row_change") == [(2,)]
+
+
+def test_a_change_that_lands_while_the_deadline_closes_its_line(reporting: Any) -> None:
+    (line,) = partitioned([log_line(1, T0_US + 1, "computing", correlation_id="c")])
+    reporting.worker("logs", [NAMES.logs])([line])
+    gate = Gate(reporting.writer_dsn)
+    land = reporting.worker("rows", [NAMES.change(SCENARIOS), NAMES.message], connect=gate.connect)
+    with_gate(reporting, gate, lambda: land(partitioned(created())), reporting.settle)
+    assert [row[7:] for row in reporting.facts()["logs"]] == [("correlated", "s1", None)]
+    assert reporting.rows("SELECT revision FROM rpt.fact_cloudwatch_log") == [(2,)]
