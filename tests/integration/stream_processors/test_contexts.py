@@ -33,6 +33,10 @@ assert MAPPING.scenario
 OWN_IDS = msgspec.structs.replace(
     MAPPING, scenario=msgspec.structs.replace(MAPPING.scenario, correlation="correlation_id")
 )
+TOUCHED = """
+SELECT t.kind, t.key FROM rpt.correlation_touch t JOIN rpt.correlation c USING (correlation_key)
+WHERE c.correlation_id = %s ORDER BY 1, 2
+"""
 LINES = [
     log_line(1, T0_US + 1_100_000, "under the first id", correlation_id="first"),
     log_line(2, T0_US + 1_200_000, "under the second id", correlation_id="second"),
@@ -80,6 +84,7 @@ def test_of_two_contexts_the_first_in_the_log_counts_whenever_it_comes(reporting
     for order in permutations(told):
         for groups in ((LINES, *order, placed), (placed, *order, LINES)):
             assert facts_of(reporting, *groups) == expected, [group[0] for group in groups]
+            assert reporting.rows(TOUCHED, "first") == reporting.rows(TOUCHED, "second") != []
 
 
 def test_both_ids_follow_a_run_that_says_only_later_whose_it_is(reporting: Any) -> None:
