@@ -35,9 +35,10 @@ def take_mentions(text: str, parsed: Parsed) -> None:
     """Ids of the text for roles that are still empty; those of a stack's source lines are none."""
     if "\n" in text:
         text = without_stack(text)
-    if "=" in text or ":" in text:
-        for found in _MENTION.finditer(text):
-            _take(found, parsed)
+    at, last_sign = 0, max(text.rfind("="), text.rfind(":"))
+    while at <= last_sign and (found := _MENTION.search(text, at)):
+        _take(found, parsed)
+        at = found.end()
     if parsed.correlation_id is None and text.startswith("["):
         leading = _LEADING_ID.match(text)
         if leading:
