@@ -136,9 +136,14 @@ class Assembly:
     def _polled(self, finder: GroupFinder, make: Callable[[Target, Pace], GroupPull]) -> PolledGroups[GroupPull]:
         settings, cloudwatch = self._settings.forwarder, self._settings.cloudwatch
         tps = tiers.quota_tps(settings, cloudwatch)
-        idle_ms = 0 if cloudwatch.endpoint_url else tiers.HOT_RAREST_MS
+        is_aws = cloudwatch.endpoint_url is None
         return PolledGroups(
-            finder, lambda groups: tiers.limits(settings, groups, tps), make, tune=settings.tune, idle_ms=idle_ms
+            finder,
+            lambda groups: tiers.limits(settings, groups, tps),
+            make,
+            tune=settings.tune,
+            idle_ms=tiers.HOT_RAREST_MS if is_aws else 0,
+            unknown_ms=int(settings.overlap_s * 1000) if is_aws else 0,
         )
 
     def _pull(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from connectors.cloudwatch.visible_lag import VisibleLag
+from connectors.cloudwatch.visible_lag import STEP, VisibleLag
 from connectors.cloudwatch.window import Tier, Window
 
 ENOUGH = 500
@@ -25,6 +25,9 @@ how late lines are."""
 IDLE_WARM = 12
 """An idle group is read by the warm tier once in so many polls."""
 
+_USUAL = 0.99
+"""Of the lines are there when a time is called whole."""
+
 NAMES = ("hot", "warm", "cold")
 _MEMORY = 0.8
 """Share of the old value in the smoothed time of a hot reading."""
@@ -41,17 +44,27 @@ class Pace:
     """Hot, warm and cold reach back as far as 95 %, 99.5 % and, twice over, all lines were late; never less than the
     least that was asked for, on which rests what is promised. With other than three tiers nothing is tuned.
 
-    `idle_ms`: a group that shows no line for `IDLE_AFTER_MS` is polled this rarely.
+    `idle_ms`: a group that shows no line for `IDLE_AFTER_MS` is polled this rarely. `everywhere` is the lag of the lines of
+    all groups, for one that shows few; where nobody has shown enough, `unknown_ms` is taken for usual.
     """
 
     IDLE_AFTER_MS = 60_000
 
-    def __init__(self, limits: Sequence[Limits], *, tune: bool = True, idle_ms: int = 0) -> None:
+    def __init__(
+        self,
+        limits: Sequence[Limits],
+        *,
+        tune: bool = True,
+        idle_ms: int = 0,
+        everywhere: VisibleLag | None = None,
+        unknown_ms: int = 0,
+    ) -> None:
         self._limits = tuple(limits)
         self._tune = tune and len(self._limits) == len(NAMES)
         self._idle_ms = idle_ms
         self._lag = VisibleLag()
-        self._turned: int | None = None
+        self._everywhere = everywhere or VisibleLag()
+        self._unknown_ms = unknown_ms
         self._reading_ms = 0.0
         self._last_line: int | None = None
 
@@ -75,15 +88,15 @@ class Pace:
     def observe(self, lag_ms: int) -> None:
         """A new line could be read so long after its own time."""
         self._lag.observe(lag_ms)
+        self._everywhere.observe(lag_ms)
 
     def completed(self, window: Window, began: int, now: int, new_lines: int) -> None:
         if window.tier == 0 and window.end >= window.read_at:
             self._reading_ms = _MEMORY * self._reading_ms + (1 - _MEMORY) * max(0, now - began)
         if new_lines or self._last_line is None:
             self._last_line = now
-        if self._turned is None or now - self._turned >= self._limits[-1].least.every_ms:
-            self._turned = now
-            self._lag.turn()
+        for lag in (self._lag, self._everywhere):
+            lag.turn_every(self._limits[-1].least.every_ms, now)
 
     def tiers(self, now: int) -> tuple[Tier, ...]:
         """What the tiers are from now on."""
@@ -92,6 +105,16 @@ class Pace:
         tiers = self.least if self._lag.count < ENOUGH else self._tuned()
         idle = self._last_line is not None and now - self._last_line >= self.IDLE_AFTER_MS
         return self._rested(tiers) if idle and self._idle_ms else tiers
+
+    def usual_ms(self, now: int) -> int:
+        """How late nearly all lines are, as far as the warm tier reaches: nobody should take a time for whole before. What
+        the hot tier's reach cannot be told from is that reach. 0 where only the cold tier is read."""
+        if len(self._limits) != len(NAMES):
+            return 0
+        hot, warm, _ = self.tiers(now)
+        lag = next((lag for lag in (self._lag, self._everywhere) if lag.count >= ENOUGH), None)
+        usual_ms = lag.quantile_ms(_USUAL) if lag else self._unknown_ms
+        return min(usual_ms, hot.back_ms if usual_ms <= STEP * hot.back_ms else warm.back_ms)
 
     def _rested(self, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
         everies = (self._idle_ms, IDLE_WARM * self._idle_ms, 0)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from connectors.cloudwatch.groups import GroupFinder, Target
 from connectors.cloudwatch.pace import Limits, Pace
+from connectors.cloudwatch.visible_lag import VisibleLag
 
 Pull = TypeVar("Pull")
 
@@ -23,12 +24,15 @@ class PolledGroups(Generic[Pull]):
         *,
         tune: bool,
         idle_ms: int,
+        unknown_ms: int = 0,
     ) -> None:
         self._finder = finder
         self._limits_of = limits_of
         self._make = make
         self._tune = tune
         self._idle_ms = idle_ms
+        self._unknown_ms = unknown_ms
+        self._lag = VisibleLag()
         self._paces: dict[str, Pace] = {}
 
     @property
@@ -56,7 +60,9 @@ class PolledGroups(Generic[Pull]):
         return made
 
     def _pace(self, name: str) -> Pace:
-        self._paces[name] = Pace(self.limits, tune=self._tune, idle_ms=self._idle_ms)
+        self._paces[name] = Pace(
+            self.limits, tune=self._tune, idle_ms=self._idle_ms, everywhere=self._lag, unknown_ms=self._unknown_ms
+        )
         return self._paces[name]
 
     def _share(self) -> None:

@@ -70,6 +70,7 @@ class GroupPull:
         """Go on from there; `offsets` are the ends of the output topic. The first window is parsed whole: it teaches
         the request → correlation memory again."""
         self._progress = progress
+        self._retune()
         self.writer.begin(seen)
         self._base_offsets = offsets
         self._teach = True
@@ -97,13 +98,17 @@ class GroupPull:
         self._teach = False
         now = self._clock()
         self._pace.completed(window, began, now, delivered)
-        self.progress.retune(self._pace.tiers(now))
+        self._retune()
         self._meter.group(self.name, len(self.writer.seen), self._ages(now))
         return delivered
 
     def swept(self) -> dict[str, int]:
         """Tier → the time by which all that it had to read was read."""
         return {self._pace.tier_name(number): swept for number, swept in enumerate(self.progress.swept)}
+
+    def _retune(self) -> None:
+        now = self._clock()
+        self.progress.retune(self._pace.tiers(now), self._pace.usual_ms(now))
 
     def _ages(self, now: int) -> Ages:
         progress, swept = self.progress, self.swept()

@@ -16,11 +16,18 @@ class VisibleLag:
         self._counts = [0] * (int(math.log(86_400_000 / FIRST_MS, STEP)) + 2)
         self._before = [0] * len(self._counts)
         self._latest = self._latest_before = 0
+        self._turned: int | None = None
 
     def observe(self, lag_ms: int) -> None:
         place = 0 if lag_ms <= FIRST_MS else math.ceil(math.log(lag_ms / FIRST_MS, STEP))
         self._counts[min(place, len(self._counts) - 1)] += 1
         self._latest = max(self._latest, lag_ms)
+
+    def turn_every(self, length_ms: int, now: int) -> None:
+        """Begin a new stretch where this one is that long."""
+        if self._turned is None or now - self._turned >= length_ms:
+            self._turned = now
+            self.turn()
 
     def turn(self) -> None:
         """Begin a new stretch; what was two stretches ago is forgotten."""

@@ -72,12 +72,13 @@ class Progress:
         """Begin or resume where everything up to `through` was read. `settled` says how far each tier was; without it,
         a wider tier may have been behind the narrow one by its own interval, so it starts that much earlier."""
         self._tiers = tuple(tiers)
-        self._settle_ms = settle_ms
+        self._least_settle_ms = self._settle_ms = settle_ms
         self._slice_ms = SLICE_MS
         self._turn = 0
         self._last = -1
         self.through = through
-        """Lines up to this event time are settled: whatever became visible within `settle_ms` was delivered."""
+        """Lines up to this event time are settled: whatever became visible within `settle_ms`, or the longer time that was
+        `usual` when it was read, was delivered."""
         known = settled if len(settled) == len(self._tiers) else [min(settled)] * len(self._tiers) if settled else ()
         starts = known or [through - max(0, tier.back_ms - settle_ms) - tier.every_ms for tier in self._tiers]
         ends = [start + tier.back_ms for start, tier in zip(starts, self._tiers, strict=True)]
@@ -107,9 +108,14 @@ class Progress:
     def tiers(self) -> tuple[Tier, ...]:
         return self._tiers
 
-    def retune(self, tiers: Sequence[Tier]) -> None:
-        """As many tiers as before, with other reach. What is settled stays so: no window starts before the horizon."""
+    def retune(self, tiers: Sequence[Tier], usual_ms: int = 0) -> None:
+        """As many tiers as before, with other reach. What is settled stays so: no window starts before the horizon.
+
+        `usual_ms`: `through` stays as far behind what is read, and where the hot tier reaches less far, it moves with the
+        warm one.
+        """
         self._tiers = tuple(tiers)
+        self._settle_ms = max(self._least_settle_ms, usual_ms)
 
     def next(self, now: int) -> Window | None:
         """The next window of the tiers that are due, in turns; None when none is. A long stretch comes in slices."""

@@ -131,8 +131,11 @@ def overlapping(reading: Reading, every_ms: int, back_ms: int) -> None:
         reading.take(reading.window(now - back_ms, now, now), now)
 
 
-def ours(reading: Reading, settings: ForwarderSettings) -> None:
-    """The code that runs in the forwarder: tiers that tune themselves, and ids seen."""
+def ours(
+    reading: Reading, settings: ForwarderSettings, told: Callable[[int, int], None] = lambda now, through: None
+) -> None:
+    """The code that runs in the forwarder: tiers that tune themselves, and ids seen. `told` hears after each window up to
+    when the lines are said to be there."""
     pace = Pace(limits(settings, 1, AWS_TPS), idle_ms=5_000)
     progress, seen = Progress(pace.least, 0, settings.settle_ms, (0,)), SeenIds()
     now = 0
@@ -153,7 +156,8 @@ def ours(reading: Reading, settings: ForwarderSettings) -> None:
         progress.complete(window, len(found))
         seen.forget_before(progress.horizon)
         pace.completed(window, now, now, len(new))
-        progress.retune(pace.tiers(now))
+        progress.retune(pace.tiers(now), pace.usual_ms(now))
+        told(now, progress.through)
 
 
 def _polls(reading: Reading, every_ms: int) -> range:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from statistics import quantiles
+
 import pytest
-from bench.forwarder_peers import PEERS, Reading, Row, compared, stream
+from bench.forwarder_peers import PEERS, Reading, Row, compared, ours, stream
+
+from clearsight.settings import ForwarderSettings
 
 pytestmark = pytest.mark.unit
 
@@ -18,6 +23,21 @@ def test_ours_loses_nothing_within_seconds(rows: dict[str, Row]) -> None:
     assert row.lost_percent == 0
     assert row.p50_s < 12
     assert row.p95_s < 40
+
+
+def test_what_is_called_whole_is_nearly_whole_where_lines_are_late() -> None:
+    reading = Reading(stream(40_000, 40, 3))
+    time, shares, behind_ms = reading.lines.time, list[float](), list[int]()
+
+    def told(now: int, through: int) -> None:
+        last = range(bisect_right(time, through - 30_000), bisect_right(time, through))
+        if 5 * 60_000 < now < reading.lines.end:
+            shares.append(sum(reading.taken_at[number] >= 0 for number in last) / len(last))
+            behind_ms.append(now - through)
+
+    ours(reading, ForwarderSettings(), told)
+    assert quantiles(shares, n=20)[0] > 0.97
+    assert quantiles(behind_ms, n=20)[-1] < 3 * 60_000
 
 
 @pytest.mark.parametrize(

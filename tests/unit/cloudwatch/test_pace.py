@@ -75,6 +75,32 @@ def test_calm_lines_keep_the_tiers_as_they_are() -> None:
     assert paced([300] * 5_000) == tuple(limit.least for limit in LIMITS)
 
 
+def test_what_is_usual_is_the_lag_of_nearly_all_lines_of_the_group_or_of_all() -> None:
+    few, many = (Pace(LIMITS, everywhere=everywhere, unknown_ms=30_000) for everywhere in [VisibleLag()] * 2)
+    assert few.usual_ms(NOW) == 30_000
+    for lag_ms in aws_lags():
+        many.observe(lag_ms)
+    assert 60_000 < many.usual_ms(NOW) <= many.tiers(NOW)[1].back_ms
+    few.observe(100)
+    assert few.usual_ms(NOW) == few.tiers(NOW)[1].back_ms == 30_000
+    for _ in range(ENOUGH):
+        few.observe(100)
+    assert few.usual_ms(NOW) < SETTINGS.settle_ms
+
+
+@pytest.mark.parametrize("lag_ms", [300, 1_000, 1_900, 2_100])
+def test_calm_lines_are_waited_for_no_longer_than_the_hot_tier_reaches(lag_ms: int) -> None:
+    pace = Pace(LIMITS)
+    for lag in [300] * 980 + [lag_ms] * 20:
+        pace.observe(lag)
+    assert pace.usual_ms(NOW) <= pace.tiers(NOW)[0].back_ms == SETTINGS.settle_ms
+
+
+def test_behind_a_push_nothing_is_waited_for() -> None:
+    pace = Pace(limits(ForwarderSettings(push=PushSettings(cold_only=True)), 1, 4.0), unknown_ms=30_000)
+    assert pace.usual_ms(NOW) == 0
+
+
 @given(st.lists(st.integers(0, 100_000_000), min_size=ENOUGH, max_size=ENOUGH + 50))
 def test_no_tier_reaches_less_far_than_promised(lags: list[int]) -> None:
     for tier, limit in zip(paced(lags), LIMITS, strict=True):

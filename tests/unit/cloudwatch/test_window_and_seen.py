@@ -20,13 +20,16 @@ WARM = Tier(back_ms=30_000, every_ms=10_000)
 COLD = Tier(back_ms=180_000, every_ms=90_000)
 TIERS = (HOT, WARM, COLD)
 WIDER = (Tier(9_000, 1_000), Tier(60_000, 30_000), Tier(400_000, 90_000))
+USUAL_MS = 20_000
 START = 1_795_000_000_000
 
 Arrival = tuple[str, int, int]
 """Id, event time, time from which it can be read."""
 
 lines = st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, COLD.back_ms)), max_size=60)
-outcomes = st.sampled_from(["read", "read", "read", "read", "fails", "crashes", "fails half way", "retunes"])
+outcomes = st.sampled_from(
+    ["read", "read", "read", "read", "fails", "crashes", "fails half way", "retunes", "waits longer"]
+)
 steps = st.lists(st.tuples(st.integers(50, 40_000), outcomes), max_size=60)
 
 
@@ -58,6 +61,8 @@ class Run:
     def step(self, now: int, outcome: str) -> None:
         if outcome == "retunes":
             self.progress.retune(WIDER)
+        if outcome == "waits longer":
+            self.progress.retune(TIERS, USUAL_MS)
         window = self.progress.next(now)
         if window is None:
             return
@@ -123,6 +128,36 @@ def test_what_is_settled_was_delivered(shape: list[tuple[int, int]], waits: list
         for settled, reach_ms in reaches:
             there = {i for i, at, seen_at in run.arrivals if START < at <= settled and seen_at - at <= reach_ms}
             assert there <= set(run.out)
+
+
+@given(lines, st.lists(st.integers(50, 15_000), max_size=40))
+def test_what_is_settled_waits_for_what_is_usually_late(shape: list[tuple[int, int]], waits: list[int]) -> None:
+    run = Run(arrivals(shape))
+    run.progress.retune(TIERS, USUAL_MS)
+    now = START
+    for wait_ms in waits:
+        now += wait_ms
+        run.step(now, "read")
+        settled = run.progress.through
+        usual = {i for i, at, seen_at in run.arrivals if START < at <= settled and seen_at - at <= USUAL_MS}
+        assert usual <= set(run.out)
+
+
+def test_what_is_settled_goes_with_the_warm_tier_while_lines_are_usually_later_than_the_hot_one_reaches() -> None:
+    progress, now = fresh_progress(), START
+    throughs = []
+    for usual_ms in (0, USUAL_MS, 0):
+        progress.retune(TIERS, usual_ms)
+        for _ in range(600):
+            while progress.wait_ms(now) == 0:
+                read(progress, now)
+            now += HOT.every_ms
+            throughs.append((now - HOT.every_ms - progress.through, progress.through))
+    behind = [ms for ms, _ in throughs]
+    assert set(behind[100:600]) == {2_000}
+    assert set(behind[750:1_200]) <= set(range(USUAL_MS, USUAL_MS + WARM.every_ms + HOT.every_ms))
+    assert set(behind[1_300:]) == {2_000}
+    assert [through for _, through in throughs] == sorted(through for _, through in throughs)
 
 
 def fresh_progress() -> Progress:
