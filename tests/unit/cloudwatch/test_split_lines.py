@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.memory_forwarder import NOW, Bench
 
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event
@@ -204,6 +206,18 @@ def test_of_pieces_that_do_not_become_whole_the_first_has_what_its_whole_fields_
     )
     assert (first.message, first.attributes) == (line()[:CUT], {})
     assert ids(second) == (None, None, None)
+
+
+def test_every_piece_is_forwarded_once_whichever_poll_shows_it(tmp_path: Path) -> None:
+    bench, cut = Bench(tmp_path / "ledger.jsonl"), pieces(line(), firelens)
+    bench.service.put(*((NOW + place, piece) for place, piece in enumerate(cut[:2])))
+    bench.polls()
+    bench.service.put((NOW + 2, cut[2]))
+    bench.polls()
+    first, second, third = sorted(bench.lines(), key=lambda line: line.event_time)
+    assert len({first.event_id, second.event_id, third.event_id}) == 3
+    assert (first.format, third.message, third.run_id) == ("text", "run failed", "r-7")
+    assert third.attributes["continues"] == first.event_id
 
 
 def test_what_is_remembered_of_lines_that_never_become_whole_is_bounded() -> None:
