@@ -98,14 +98,9 @@ class Forwarder:
         self._others_ended = False
 
     def run(self) -> None:
-        """Until asked to stop; what was read by then is delivered and checkpointed. Raises Unavailable at start."""
-        first = True
+        """Until asked to stop; what was read by then is delivered and checkpointed."""
         while self._leadership.begin(self._stand_by):
-            if first:
-                self.recover()
-            else:
-                self._start_again(None)
-            first = False
+            self._start_again(None)
             while not self._leadership.over():
                 self.cycle()
             if self._leadership.stopping:

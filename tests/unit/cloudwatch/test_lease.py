@@ -86,6 +86,19 @@ def test_who_lost_the_lease_in_the_middle_of_a_window_sends_no_more(tmp_path: Pa
     assert bench.pull.progress.through == through
 
 
+def test_who_gets_the_lease_while_kafka_has_just_come_back_tries_until_it_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.reader.away = True
+    loop = threading.Thread(target=bench.forwarder.run)
+    loop.start()
+    until(lambda: "Kafka does not answer" in caplog.text, "it has tried in vain")
+    bench.reader.away = False
+    loop.join(30)
+    assert bench.is_ready
+
+
 def test_who_gets_the_lease_back_reads_first_what_the_other_wrote(tmp_path: Path) -> None:
     lease = Handed()
     bench = Bench(tmp_path / "ledger.jsonl", lease=lease)
