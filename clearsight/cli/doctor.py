@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def doctor(
     area: Annotated[
         list[str] | None,
-        typer.Option(help="settings, source, kafka, connect, report, cloudwatch or api; repeat for more; all by default"),
+        typer.Option(
+            help="settings, source, kafka, connect, report, cloudwatch or api; repeat for more; all by default"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
     strict: Annotated[bool, typer.Option(help="warnings count in the exit code too")] = False,
