@@ -100,11 +100,11 @@ class Forwarder:
     def run(self) -> None:
         """Until asked to stop; what was read by then is delivered and checkpointed."""
         while self._leadership.begin(self._stand_by):
-            self._start_again(None)
-            while not self._leadership.over():
-                self.cycle()
+            is_recovered = self._start_again(None)
+            while is_recovered and not self._leadership.over():
+                is_recovered = self.cycle()
             if self._leadership.stopping:
-                self._close()
+                self._close(is_recovered)
             else:
                 log.warning("the lease is lost: nothing is read on until it is back")
                 self._outbox.renew()
@@ -119,21 +119,22 @@ class Forwarder:
         """Take up from what Kafka holds: the checkpoints, and the ids behind them. Raises Unavailable."""
         self._take_up(self._pulls)
 
-    def cycle(self) -> None:
-        """Deliver what was pushed, poll every group that is due once, and wait for what comes first."""
+    def cycle(self) -> bool:
+        """Deliver what was pushed, poll every group that is due once, and wait for what comes first. False where a delivery
+        failed and what Kafka has could not be read before the lead was over."""
         try:
             self._look_for_groups()
             self._deliver_pushed()
             polled = [self._poll(pull) for pull in self._due(time.monotonic())]
         except Stopped:
-            return
+            return True
         except DeliveryFailed as error:
-            self._start_again(error)
-            return
+            return self._start_again(error)
         if all(polled) and not self._is_ready:
             self._is_ready = True
             self._ready()
         self._inbox.wait(self._idle_s())
+        return True
 
     def look_again(self) -> None:
         """Look for log groups in the next cycle, without waiting for the minute."""
@@ -266,21 +267,25 @@ class Forwarder:
         self._written[pull.name] = now, through
         self._outbox.send(self._topics.forwarder_state, pull.name.encode(), encode_state(pull.state()), None, None)
 
-    def _start_again(self, failure: Unavailable | None) -> None:
-        """After a failed delivery, or another writer, only Kafka knows what it has: read it, as after a crash."""
+    def _start_again(self, failure: Unavailable | None) -> bool:
+        """After a failed delivery, or another writer, only Kafka knows what it has: read it, as after a crash. False where
+        the lead was over before it could be read."""
         backoff = Backoff()
         failure = failure or self._tried_again()
         while failure is not None and not self._leadership.over():
             message = backoff.failed(failure, time.monotonic())
             if message:
                 log.warning("%s", message)
-                self._health.failed("Kafka", "away", failure.message)
+            self._health.failed("Kafka", "away", failure.message)
             while not backoff.due(time.monotonic()) and not self._leadership.over():
                 self._leadership.pause(0.1)
             failure = self._tried_again()
-        if failure is None and (message := backoff.succeeded()):
+        if failure is not None:
+            return False
+        if message := backoff.succeeded():
             log.warning("%s", message)
-            self._health.succeeded("Kafka")
+        self._health.succeeded("Kafka")
+        return True
 
     def _tried_again(self) -> Unavailable | None:
         try:
@@ -290,9 +295,12 @@ class Forwarder:
             return error
         return None
 
-    def _close(self) -> None:
+    def _close(self, is_recovered: bool) -> None:
+        """Refuse what was pushed; checkpoint what was read, where it is known what Kafka has."""
         while (batch := self._inbox.take()) is not None:
             batch.refused("the forwarder stops")
+        if not is_recovered:
+            return
         try:
             for pull in self._pulls:
                 self._checkpoint(pull, at_once=True)

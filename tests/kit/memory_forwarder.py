@@ -148,7 +148,7 @@ class Bench:
         self.is_ready = False
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, *, recovering: bool = True) -> None:
         self.stopping = Flag()
         self.leadership = Leadership(self.lease, self.stopping)
         assert self.leadership.begin()
@@ -180,7 +180,8 @@ class Bench:
             ready=self.ready,
             discovery=Discovery(self.discover or discover, finder.forget, finder.why_not),
         )
-        self.forwarder.recover()
+        if recovering:
+            self.forwarder.recover()
 
     def made(self, group: str, pace: Pace) -> GroupPull:
         origin = Origin(self.account, "eu-west-1", group)

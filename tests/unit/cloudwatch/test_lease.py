@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event as Flag
 
 import pytest
-from kit.memory_forwarder import NOW, Bench, Handed
+from kit.memory_forwarder import NOW, TOPICS, Bench, Handed
 from kit.waiting import until
 
 from connectors.cloudwatch import coordinator
@@ -97,6 +98,38 @@ def test_who_gets_the_lease_while_kafka_has_just_come_back_tries_until_it_answer
     bench.reader.away = False
     loop.join(30)
     assert bench.is_ready
+
+
+def test_who_is_stopped_before_kafka_could_be_read_ends_in_order_and_checkpoints_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path / "ledger.jsonl")
+    bench.restart(recovering=False)
+    bench.reader.away = True
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(bench.forwarder.run)
+        until(lambda: "Kafka does not answer" in caplog.text, "it has tried in vain")
+        bench.stopping.set()
+        ended.result(30)
+    assert bench.broker.stored(TOPICS.forwarder_state) == []
+
+
+def test_what_kafka_failed_with_is_over_once_another_lease_can_read_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lease = Handed()
+    bench = Bench(tmp_path / "ledger.jsonl", lease=lease)
+    bench.reader.away = True
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(bench.forwarder.run)
+        until(lambda: "Kafka does not answer" in caplog.text, "it has tried in vain")
+        lease.term = 0
+        until(lambda: "the lease is lost" in caplog.text, "the lease is lost")
+        bench.reader.away = False
+        lease.term = 2
+        ended.result(30)
+    bench.clock.now += 4 * 900_000
+    assert "Kafka" not in bench.health.report()[1]["problems"]
 
 
 def test_who_gets_the_lease_back_reads_first_what_the_other_wrote(tmp_path: Path) -> None:
