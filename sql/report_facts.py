@@ -26,6 +26,7 @@ VIEWS = frozenset({view_scenario_audit_trail.name, dim_user.name, fact_cloudwatc
 DELETED_BY_WRITER = frozenset({"amendment_left", "audit_outbox", "watermark", "heartbeat", "stream_start"})
 KEPT_BY_TRIGGER = frozenset({"user_id", "amendment"})
 OF_THE_OWNER = frozenset({"api_key", "bi_login"})
+OF_THE_WRITER = frozenset({"amendment_left"})
 MASKED = frozenset({"fact_cloudwatch_log"})
 """Readers have a view of it instead."""
 
@@ -195,7 +196,7 @@ def _writers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
 
 
 def _readers_rights(table: str, kind: str, partition: bool) -> set[str] | None:
-    return set() if partition or table in OF_THE_OWNER | MASKED else {"SELECT"}
+    return set() if partition or table in OF_THE_OWNER | OF_THE_WRITER | MASKED else {"SELECT"}
 
 
 def _months_missing(connection: Connection[Any], absent: tuple[str, ...]) -> list[tuple[str, str]]:

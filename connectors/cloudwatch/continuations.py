@@ -8,7 +8,7 @@ ends within a stack, the rest of it becomes an error that continues the first on
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -37,7 +37,7 @@ class _Line(NamedTuple):
     event: Event
     parsed: Parsed
     is_past: bool = False
-    """Of an earlier page: its record has been made."""
+    """Of an earlier page, or sent before: its record has been made."""
 
 
 @dataclass(slots=True)
@@ -76,16 +76,19 @@ class Continuations:
         self._last: dict[str, _Line] = {}
         self._open: dict[str, _Stack] = {}
 
-    def join(self, events: Sequence[Event], parsed: Sequence[Parsed]) -> list[tuple[Parsed, Parsed]]:
-        """Join the stacks of a page, in its order. Returns (line, the line that it continues), for `inherit`."""
+    def join(
+        self, events: Sequence[Event], parsed: Sequence[Parsed], sent: Container[str] = frozenset()
+    ) -> list[tuple[Parsed, Parsed]]:
+        """Join the stacks of a page, in its order; the lines in `sent` cannot tell of an error any more. Returns (line,
+        the line that it continues), for `inherit`."""
         found: list[_Stack] = []
         last: dict[str, int] = {}
         for place, event in enumerate(events):
             stream, each = event.stream, parsed[place]
             if each.format == "text" or stream in self._open:
                 if (before := last.get(stream)) is not None:
-                    self._last[stream] = _Line(events[before], parsed[before])
-                self._see(_Line(event, each), found)
+                    self._last[stream] = _Line(events[before], parsed[before], events[before].id in sent)
+                self._see(_Line(event, each, event.id in sent), found)
             last[stream] = place
         pairs = [pair for stack in found for pair in _finished(stack)]
         self._last |= {stream: _remembered(events[place], parsed[place]) for stream, place in last.items()}
@@ -93,7 +96,7 @@ class Continuations:
             self._last.clear()
             self._open.clear()
         for stream, stack in self._open.items():
-            head = stack.head if stack.head.is_past else _remembered(stack.head.event, stack.head.parsed)
+            head = _remembered(stack.head.event, stack.head.parsed)
             self._open[stream] = _Stack(stack.kind, head, [], stack.last_ms, stack.told)
         return pairs
 
@@ -151,7 +154,7 @@ def _remembered(event: Event, parsed: Parsed) -> _Line:
 
 
 def _finished(stack: _Stack) -> list[tuple[Parsed, Parsed]]:
-    head = stack.lines[0] if stack.head.is_past else stack.head
+    head = next((line for line in (stack.head, *stack.lines) if not line.is_past), stack.lines[0])
     text = "\n".join(line.parsed.message for line in stack.lines)
     if stack.kind == "other" and names_error(stack.head.parsed.message):
         text = f"{stack.head.parsed.message}\n{text}"

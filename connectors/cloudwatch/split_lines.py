@@ -2,7 +2,8 @@
 
 Every event stays a record. The first piece becomes what the whole line says; the others say in `attributes.continues`
 whose they are, have its ids, and show their part of the redacted line: a secret may lie across a cut. Where a page ends
-within a line, the first of its later pieces becomes the whole, and continues the first one: nothing waits.
+within a line, the first of its later pieces becomes the whole, and continues the first one: nothing waits. So it is where
+the first pieces were sent before: the whole takes the place of a piece that is not.
 
 A line that says so (FireLens' `partial_message`) ends with its last piece; any other one is a line again where its pieces
 together are JSON. What does not become whole stays as each piece was read.
@@ -10,10 +11,12 @@ together are JSON. What does not become whole stays as each piece was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import msgspec
 import orjson
 
 from connectors.cloudwatch.continuations import CONTINUES
@@ -32,6 +35,7 @@ MAX_STREAMS = 64
 _FLAG = "partial_"
 
 _message = attrgetter("message")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,20 @@ class _Split:
     pieces: list[_Piece]
     places: list[int] = field(default_factory=list)
     """In the page that is read, of the pieces that are in it: the last ones."""
+    is_finished: bool = False
+    """It became a line. It is remembered for the pieces that come again because their delivery failed."""
+
+    def forget_from(self, event_id: str) -> None:
+        """Be as before that piece came, where it is one of them."""
+        known = next((n for n, piece in enumerate(self.pieces) if piece.event.id == event_id), None)
+        if known is not None:
+            del self.places[max(0, len(self.places) - len(self.pieces) + known) :]
+            del self.pieces[known:]
+            self.is_finished = False
 
     def takes(self, piece: _Piece, parsed: Parsed) -> bool:
+        if self.is_finished or not self.pieces:
+            return False
         first = self.pieces[0]
         if not 0 <= piece.event.timestamp - first.event.timestamp <= SPAN_MS or len(self.pieces) >= MAX_PIECES:
             return False
@@ -71,6 +87,9 @@ class _Split:
         if first.is_flagged:
             return (piece.wrapper or {}).get("partial_id") == (first.wrapper or {}).get("partial_id")
         return parsed.format == "text" or not piece.text.startswith("{")
+
+    def is_later_than(self, piece: _Piece) -> bool:
+        return bool(self.pieces) and piece.event.timestamp < self.pieces[0].event.timestamp
 
     @property
     def text(self) -> str:
@@ -99,8 +118,11 @@ class SplitLines:
         self._open: dict[str, _Split] = {}
         """By stream, of the last line that it has shown."""
 
-    def join(self, events: Sequence[Event], parsed: list[Parsed]) -> list[tuple[Parsed, Parsed]]:
-        """Put whole lines into `parsed`, in the place of their pieces. Returns (piece, its line), for `inherit`."""
+    def join(
+        self, events: Sequence[Event], parsed: list[Parsed], sent: Container[str] = frozenset()
+    ) -> list[tuple[Parsed, Parsed]]:
+        """Put whole lines into `parsed`, in the place of their pieces that are not in `sent`. Returns (piece, its line),
+        for `inherit`."""
         if not self._open and max(map(len, map(_message, events)), default=0) < FEWEST_CHARACTERS:
             return []
         pairs: list[tuple[Parsed, Parsed]] = []
@@ -108,9 +130,12 @@ class SplitLines:
             if event.stream not in self._open and len(event.message) < FEWEST_CHARACTERS:
                 continue
             split = self._with(_piece_of(event), place, parsed[place])
-            if split is not None and split.is_whole():
-                pairs += self._joined(split, parsed)
-            elif split is not None and split.may_go_on():
+            if split is None:
+                continue
+            if split.is_whole():
+                split.is_finished = True
+                pairs += self._joined(split, parsed, sent)
+            if split.is_finished or split.may_go_on():
                 self._open[event.stream] = split
         for split in self._open.values():
             split.places.clear()
@@ -121,26 +146,36 @@ class SplitLines:
     def _with(self, piece: _Piece, place: int, parsed: Parsed) -> _Split | None:
         """The line that the piece is of; None where it is none's."""
         split = self._open.pop(piece.event.stream, None)
-        if split is not None and split.takes(piece, parsed):
-            split.pieces.append(piece)
-            split.places.append(place)
-            return split
-        return _Split([piece], [place]) if piece.begins(parsed) else None
+        if split is not None:
+            split.forget_from(piece.event.id)
+            if split.takes(piece, parsed):
+                split.pieces.append(piece)
+                split.places.append(place)
+                return split
+        if piece.begins(parsed):
+            return _Split([piece], [place])
+        if split is not None and split.is_later_than(piece):
+            self._open[piece.event.stream] = split
+        return None
 
-    def _joined(self, split: _Split, parsed: list[Parsed]) -> list[tuple[Parsed, Parsed]]:
-        whole = self._read(split.line())
+    def _joined(self, split: _Split, parsed: list[Parsed], sent: Container[str]) -> list[tuple[Parsed, Parsed]]:
+        try:
+            whole, shown = self._read(split.line()), self._shown(split)
+        except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+            log.warning("the pieces of a line stay as they are: it cannot be redacted (%s)", type(error).__name__)
+            return []
         whole.attributes = {key: value for key, value in whole.attributes.items() if not key.startswith(_FLAG)}
+        count = len(split.places)
+        here = list(zip(split.pieces[-count:], split.places, shown[-count:], strict=True))
+        first = next((n for n, (piece, _, _) in enumerate(here) if piece.event.id not in sent), 0)
         continues = {CONTINUES: split.pieces[0].event.id}
-        if len(split.places) < len(split.pieces):
+        if here[first][0] is not split.pieces[0]:
             whole.attributes |= continues
-        parsed[split.places[0]] = whole
-        shown = self._shown(split)
-        for back in range(1 - len(split.places), 0):
-            attributes = {**split.pieces[back].told, **continues}
-            parsed[split.places[back]] = Parsed(
-                format=whole.format, message=shown[back], level="INFO", attributes=attributes
-            )
-        return [(parsed[place], whole) for place in split.places[1:]]
+        parsed[here[first][1]] = whole
+        for piece, place, part in here[first + 1 :]:
+            attributes = {**piece.told, **continues}
+            parsed[place] = Parsed(format=whole.format, message=part, level="INFO", attributes=attributes)
+        return [(parsed[place], whole) for _, place, _ in here[first + 1 :]]
 
     def _shown(self, split: _Split) -> list[str]:
         """Of each piece, as much of the redacted line as it had of the line; the last one has what is left."""

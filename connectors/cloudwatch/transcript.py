@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -43,11 +43,11 @@ class Transcript:
         self._split_lines = SplitLines(self._parsed, redactor.text)
         self._continuations = Continuations()
 
-    def read(self, events: Sequence[Event]) -> list[Parsed]:
+    def read(self, events: Sequence[Event], sent: Container[str] = frozenset()) -> list[Parsed]:
         """What a page of events says, in their order (that of time). A page that was delivered already may be read again:
-        it teaches which request has which correlation id."""
+        it teaches which request has which correlation id. `sent`: the ids of events of which no record will be made."""
         parsed = [self._parsed(event.message) for event in events]
-        continued = self._split_lines.join(events, parsed) + self._continuations.join(events, parsed)
+        continued = self._split_lines.join(events, parsed, sent) + self._continuations.join(events, parsed, sent)
         self._requests.correlate(events, parsed)
         inherit(continued)
         return parsed

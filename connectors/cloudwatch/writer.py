@@ -46,7 +46,8 @@ class GroupWriter:
         correlation id. Raises DeliveryFailed."""
         fresh = [event for event in page if self._is_new(event)]
         read = page if teach else fresh
-        parsed = dict(zip((event.id for event in read), self._transcript.read(read), strict=True))
+        sent = {event.id for event in read} - {event.id for event in fresh}
+        parsed = dict(zip((event.id for event in read), self._transcript.read(read, sent), strict=True))
         now, way = self._clock(), via or self._via
         for event in fresh:
             record = self._transcript.record(event, parsed[event.id], now, way)

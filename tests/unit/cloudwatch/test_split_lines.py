@@ -225,3 +225,63 @@ def test_what_is_remembered_of_lines_that_never_become_whole_is_bounded() -> Non
     for number in range(200):
         transcript.read(events(pieces(line())[:1], stream=f"s{number}"))
     assert len(transcript._split_lines._open) <= 64
+
+
+@pytest.mark.parametrize("wrap", [awslogs, fargate, firelens])
+def test_the_first_piece_that_was_not_sent_says_the_whole_and_continues_the_first(wrap: Wrap) -> None:
+    page = events(pieces(line(), wrap))
+    _, second, third = Transcript(ORIGIN).read(page, {page[0].id})
+    assert (second.level, second.message, third.level) == ("ERROR", "run failed", "INFO")
+    assert second.error is not None
+    assert (continued([second, third]), ids(third)) == ([page[0].id] * 2, ids(second))
+
+
+def test_after_a_restart_within_a_line_the_rest_of_it_says_the_whole(tmp_path: Path) -> None:
+    bench, cut = Bench(tmp_path / "ledger.jsonl"), pieces(line(), firelens)
+    bench.service.put((NOW, cut[0]))
+    bench.polls()
+    bench.restart()
+    bench.service.put((NOW + 1, cut[1]), (NOW + 2, cut[2]))
+    bench.polls()
+    first, second, third = sorted(bench.lines(), key=lambda line: line.event_time)
+    assert (first.format, second.message, second.level, third.level) == ("text", "run failed", "ERROR", "INFO")
+    assert second.error is not None
+    assert second.attributes["continues"] == third.attributes["continues"] == first.event_id
+
+
+@pytest.mark.parametrize("wrap", [awslogs, fargate, firelens, old_firelens])
+@pytest.mark.parametrize(
+    ("read", "again"), [((0, 1), 0), ((0, 2), 0), ((0, 3), 0), ((0, 2), 1), ((0, 3), 1), ((0, 3), 2)]
+)
+def test_pieces_that_come_again_are_one_line(wrap: Wrap, read: tuple[int, int], again: int) -> None:
+    transcript, page = Transcript(ORIGIN), events(pieces(line(), wrap))
+    transcript.read(page[slice(*read)])
+    whole, *others = transcript.read(page[again:])
+    assert (whole.message, whole.level, [each.level for each in others]) == (
+        "run failed",
+        "ERROR",
+        ["INFO"] * (2 - again),
+    )
+    assert continued([whole, *others]) == [page[0].id if again else None, *[page[0].id] * (2 - again)]
+
+
+@pytest.mark.parametrize("error", [RecursionError, TypeError, ValueError, OverflowError])
+def test_a_line_that_cannot_be_redacted_leaves_its_pieces_as_they_are(error: type[Exception]) -> None:
+    def fails(text: str) -> str:
+        raise error
+
+    page = events(pieces(line()))
+    transcript = Transcript(ORIGIN)
+    transcript._split_lines._redact = fails
+    parsed = transcript.read(page)
+    assert [each.message for each in parsed] == [event.message for event in page]
+    assert continued(parsed) == [None] * 3
+
+
+def test_an_earlier_event_that_comes_late_does_not_end_the_line() -> None:
+    transcript, page = Transcript(ORIGIN), events(pieces(line()))
+    transcript.read(page[:1])
+    (late,) = transcript.read([Event("late", page[0].timestamp - 10, None, "s", "came late")])
+    second, third = transcript.read(page[1:])
+    assert (late.message, second.message) == ("came late", "run failed")
+    assert continued([late, second, third]) == [None, page[0].id, page[0].id]
