@@ -285,3 +285,12 @@ def test_an_earlier_event_that_comes_late_does_not_end_the_line() -> None:
     second, third = transcript.read(page[1:])
     assert (late.message, second.message) == ("came late", "run failed")
     assert continued([late, second, third]) == [None, page[0].id, page[0].id]
+
+
+def test_of_a_stack_whose_head_was_sent_the_first_line_that_was_not_tells_of_the_error() -> None:
+    stack = ["ERROR:app:failed", "Traceback (most recent call last):", '  File "/app/a.py", line 3, in f', "    g()"]
+    page = events([*stack, "KeyError: 'demand'"])
+    *_, last = Transcript(ORIGIN).read(page, {event.id for event in page[:4]})
+    assert (last.level, last.attributes["continues"]) == ("ERROR", page[0].id)
+    assert last.error is not None
+    assert last.error.type == "KeyError"
