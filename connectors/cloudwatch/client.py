@@ -31,8 +31,8 @@ _DENIED = frozenset(
         "OptInRequired",
     }
 )
-_UNPARSED = (ResponseParserError, AttributeError, TypeError, ValueError)
-"""What boto3 raises for a body of another shape, such as a proxy's page, be it a good answer's or an error's."""
+_UNPARSED = (ResponseParserError, AttributeError, KeyError, TypeError, ValueError)
+"""What is raised for a body of another shape, such as a proxy's page, be it a good answer's or an error's."""
 
 _MENDS: dict[Kind, str] = {
     "away": "nothing is lost: reading goes on where it stopped",
@@ -120,7 +120,7 @@ class CloudWatch:
     def _made(self) -> Any:
         try:
             client = self._connect()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, *_UNPARSED) as error:
             raise _failure(error) from error
         client.meta.events.register("after-call.cloudwatch-logs", self._observe)
         client.meta.events.register("needs-retry.cloudwatch-logs", self._heed_throttle)

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.parsers import ResponseParserError
 
 from clearsight.errors import Unavailable
 from connectors.cloudwatch import pages
@@ -106,6 +107,18 @@ def test_tokens_of_log_groups_that_go_round_in_a_circle_are_a_failure() -> None:
     home = Origin("1", "eu-west-1", "")
     with pytest.raises(CloudWatchFailure, match="repeats its page tokens"):
         GroupFinder(cloudwatch(*pages_of_groups), ("/g*",), "1", "eu-west-1", home).discover()
+
+
+@pytest.mark.parametrize("error", [ResponseParserError("not XML"), KeyError("Credentials")])
+def test_what_is_no_answer_of_sts_is_a_failure_of_the_call(error: Exception) -> None:
+    def connect() -> Any:
+        raise error
+
+    api = CloudWatch(connect, Quota(1e6, 0.0), ScaledClock(), Unmetered(), Flag())
+    for call in (api.open, api.filter_log_events):
+        with pytest.raises(CloudWatchFailure, match="is not CloudWatch") as caught:
+            call()
+        assert caught.value.kind == "away"
 
 
 def test_our_page_says_what_boto3s_says() -> None:
