@@ -108,9 +108,9 @@ class Pace:
 
     def usual_ms(self, now: int) -> int:
         """How late nearly all lines are, as far as the warm tier reaches: nobody should take a time for whole before. What
-        the hot tier's reach cannot be told from is that reach. 0 where only the cold tier is read."""
+        the hot tier's reach cannot be told from is that reach. Where only the cold tier is read, what is unknown."""
         if len(self._limits) != len(NAMES):
-            return 0
+            return min(self._unknown_ms, self._limits[-1].least.back_ms)
         hot, warm, _ = self.tiers(now)
         lag = next((lag for lag in (self._lag, self._everywhere) if lag.count >= ENOUGH), None)
         usual_ms = lag.quantile_ms(_USUAL) if lag else self._unknown_ms

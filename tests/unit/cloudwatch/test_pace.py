@@ -96,9 +96,12 @@ def test_calm_lines_are_waited_for_no_longer_than_the_hot_tier_reaches(lag_ms: i
     assert pace.usual_ms(NOW) <= pace.tiers(NOW)[0].back_ms == SETTINGS.settle_ms
 
 
-def test_behind_a_push_nothing_is_waited_for() -> None:
-    pace = Pace(limits(ForwarderSettings(push=PushSettings(cold_only=True)), 1, 4.0), unknown_ms=30_000)
-    assert pace.usual_ms(NOW) == 0
+@pytest.mark.parametrize(("unknown_ms", "usual_ms"), [(30_000, 30_000), (7_200_000, 1_800_000), (0, 0)])
+def test_behind_a_push_what_is_unknown_is_waited_for_as_far_as_the_cold_tier_reaches(
+    unknown_ms: int, usual_ms: int
+) -> None:
+    pace = Pace(limits(ForwarderSettings(push=PushSettings(cold_only=True)), 1, 4.0), unknown_ms=unknown_ms)
+    assert pace.usual_ms(NOW) == usual_ms
 
 
 @given(st.lists(st.integers(0, 100_000_000), min_size=ENOUGH, max_size=ENOUGH + 50))
