@@ -82,7 +82,8 @@ class Progress:
         known = settled if len(settled) == len(self._tiers) else [min(settled)] * len(self._tiers) if settled else ()
         starts = known or [through - max(0, tier.back_ms - settle_ms) - tier.every_ms for tier in self._tiers]
         ends = [start + tier.back_ms for start, tier in zip(starts, self._tiers, strict=True)]
-        self._places = [_Place(start, end, end) for start, end in zip(starts, ends, strict=True)]
+        # nothing is known yet to be late: a reach that had been wider says nothing of when the tier was read
+        self._places = [_Place(start, max(end, through), end) for start, end in zip(starts, ends, strict=True)]
 
     @property
     def horizon(self) -> int:

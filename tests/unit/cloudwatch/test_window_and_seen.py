@@ -143,6 +143,19 @@ def test_what_is_settled_waits_for_what_is_usually_late(shape: list[tuple[int, i
         assert usual <= set(run.out)
 
 
+def test_no_tier_is_late_after_a_restart_because_it_had_reached_further_back() -> None:
+    progress, now = fresh_progress(), START
+    progress.retune(WIDER)
+    for _ in range(50):
+        now += COLD.every_ms
+        while (window := progress.next(now)) is not None:
+            progress.complete(window, 0)
+    assert min(progress.swept) == now
+    again = Progress(TIERS, progress.through, 2_000, progress.settled)
+    assert min(again.swept) >= progress.through
+    assert again.settled == progress.settled
+
+
 def test_what_is_settled_goes_with_the_warm_tier_while_lines_are_usually_later_than_the_hot_one_reaches() -> None:
     progress, now = fresh_progress(), START
     throughs = []
