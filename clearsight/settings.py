@@ -166,6 +166,7 @@ class PushSettings(Section):
 
     @property
     def is_on(self) -> bool:
+        """Whether lines are taken from anywhere that CloudWatch pushes them to."""
         return self.http or self.kinesis_stream is not None
 
 
