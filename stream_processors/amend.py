@@ -88,10 +88,14 @@ INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change'
 
 
 _SCENARIOS = """
-SELECT DISTINCT f.scenario_key FROM unnest(%s::bigint[], %s::timestamptz[]) AS k(tx_id, committed_at)
-JOIN rpt.fact_row_change f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at
+WITH k(tx_id, committed_at) AS (SELECT * FROM unnest(%s::bigint[], %s::timestamptz[]))
+SELECT f.scenario_key FROM k JOIN rpt.fact_row_change f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at
 WHERE f.part = 'scenario' AND f.scenario_key IS NOT NULL
   AND (f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL))
+UNION
+SELECT f.scenario_key FROM k JOIN rpt.fact_scenario_state_change f
+  ON f.tx_id = k.tx_id AND f.committed_at = k.committed_at
+WHERE f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL)
 """
 
 
@@ -196,7 +200,7 @@ def logs_by_touch(cursor: Cursor[Any], correlations: Iterable[int]) -> Moved:
 _PLACED = """
 WITH placed(run_key, scenario_key) AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[])), found AS (
     SELECT f.event_id, f.occurred_at, p.scenario_key
-    FROM placed p JOIN rpt.{fact} f ON f.run_key = p.run_key AND f.scenario_key IS NULL LIMIT %s
+    FROM placed p JOIN rpt.{fact} f ON f.run_key = p.run_key AND f.scenario_key IS NULL{but} LIMIT %s
 ), amended AS (
     UPDATE rpt.{fact} f SET scenario_key = p.scenario_key, revision = f.revision + 1
     FROM found p WHERE f.event_id = p.event_id AND f.occurred_at = p.occurred_at
@@ -208,7 +212,7 @@ SELECT correlation_key, scenario_key, count(*) FROM amended GROUP BY 1, 2
 """
 # every correlation id of a transaction with several contexts touched it
 _CHANGES_OF_RUN = (
-    _PLACED.format(fact="fact_row_change", kind="change", also=", f.tx_id, f.link")
+    _PLACED.format(fact="fact_row_change", kind="change", also=", f.tx_id, f.link", but="")
     + """
 UNION
 SELECT c.correlation_key, a.scenario_key, 0
@@ -217,7 +221,8 @@ JOIN rpt.correlation c ON c.correlation_id = ANY(t.other_ids)
 WHERE a.link = 'correlated'
 """
 )
-_LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log", also="")
+# what is shared shows in each scenario that its correlation id touched
+_LOGS_OF_RUN = _PLACED.format(fact="fact_cloudwatch_log", kind="log", also="", but=" AND f.link <> 'shared'")
 
 
 def changes_by_run(cursor: Cursor[Any], placed: dict[int, int]) -> list[tuple[int, int]]:

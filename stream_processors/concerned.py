@@ -64,9 +64,11 @@ def of_further_contexts(batch: Batch, joined: list[Joined], keys: Keys) -> Itera
     others = {key: context.others for key, context in keys.contexts.items() if context.others}
     if not others:
         return
-    for change, known in zip(batch.changes, joined, strict=True):
-        if change.transaction in others and known.link == "correlated":
-            for correlation_id in others[change.transaction]:
+    pairs = zip(batch.changes, joined, strict=True)
+    places = {(change.transaction, known) for change, known in pairs if change.transaction in others}
+    for transaction, known in places:
+        if transaction is not None and known.link == "correlated":
+            for correlation_id in others[transaction]:
                 correlation = keys.correlations[correlation_id]
                 yield from correlate.touches_of(correlation, known.scenario, known.run, known.changed_user)
 

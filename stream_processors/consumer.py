@@ -16,13 +16,15 @@ from stream_processors.records import RawRecord
 log = logging.getLogger(__name__)
 
 
-REJOIN_LIMIT_MS = 120_000
-"""More than a batch takes that waits for its database. So long does Kafka wait for a member that does not join again, and a
-broker that was killed may come back with members that are gone, whose sessions never end (seen where it started slowly:
-nobody was dealt a partition for as long as this is)."""
+BEYOND_RETRY_S = 90
+"""A batch takes longer than its database may be away by its last attempt, which may take a minute, and by what is published
+before it. Not much longer, because so long does Kafka wait for a member that does not join again, and a broker that was killed
+may come back with members that are gone, whose sessions never end (seen where it started slowly: nobody was dealt a
+partition for as long as this is)."""
 
 
 def options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
+    """Of librdkafka."""
     return {
         "bootstrap.servers": kafka.bootstrap_servers,
         "group.id": worker.group_id,
@@ -30,7 +32,7 @@ def options(kafka: KafkaSettings, worker: WorkerSettings) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": worker.session_timeout_ms,
-        "max.poll.interval.ms": max(REJOIN_LIMIT_MS, worker.session_timeout_ms),
+        "max.poll.interval.ms": max(worker.session_timeout_ms, int((worker.database_retry_s + BEYOND_RETRY_S) * 1000)),
         "heartbeat.interval.ms": worker.session_timeout_ms // 5,
         "fetch.error.backoff.ms": 100,
         "queued.max.messages.kbytes": 16_384,

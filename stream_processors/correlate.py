@@ -23,8 +23,12 @@ class KnownContext(NamedTuple):
 
     @property
     def ids(self) -> tuple[str, ...]:
+        """All of them, the first one first."""
         return (self.correlation_id, *(self.others or ()))
 
+
+OTHERS = 100
+"""Correlation ids of a transaction besides the first that are kept: each touches what all of its changes do."""
 
 _FIRST = "t.correlation_id IS NULL OR excluded.context_lsn < t.context_lsn"
 _TRANSACTIONS = f"""
@@ -38,7 +42,7 @@ SET correlation_id = CASE WHEN {_FIRST} THEN excluded.correlation_id ELSE t.corr
     use_case = CASE WHEN {_FIRST} THEN excluded.use_case ELSE t.use_case END,
     context_lsn = CASE WHEN {_FIRST} THEN excluded.context_lsn ELSE t.context_lsn END,
     other_ids = CASE WHEN t.correlation_id IS NOT NULL AND excluded.context_lsn <> coalesce(t.context_lsn, 0) THEN
-        (SELECT coalesce(array_agg(DISTINCT id ORDER BY id), '{{}}')
+        (SELECT coalesce((array_agg(DISTINCT id ORDER BY id))[1:{OTHERS}], '{{}}')
          FROM unnest(t.other_ids || t.correlation_id || excluded.correlation_id) AS id
          WHERE id <> CASE WHEN {_FIRST} THEN excluded.correlation_id ELSE t.correlation_id END)
         ELSE t.other_ids END
@@ -99,6 +103,8 @@ def lock_correlations(cursor: Cursor[Any], seen: dict[str, int]) -> dict[str, in
 
 
 class Touch(NamedTuple):
+    """Of a correlation, by key: kind `scenario`, `run`, `user` or `other`, and the key of that."""
+
     correlation: int
     kind: str
     key: int

@@ -72,7 +72,7 @@ INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'log', event_i
 
 _LOCK_RUNS = """
 SELECT run_key, scenario_key FROM rpt.dim_run WHERE run_key = ANY(%s::bigint[]) AND scenario_key IS NOT NULL
-ORDER BY run_id FOR UPDATE
+ORDER BY run_id FOR NO KEY UPDATE
 """
 
 
@@ -135,10 +135,11 @@ def _close(
     late = amend.changes_by_run(cursor, placements)
     anew = correlate.touch(cursor, concerned.touches((), joined, late))
     dirty = correlate.touched_runs(cursor, locked.values()) | placements.keys()
+    dirty |= {found.run for found in joined if found.run is not None}
     runs.lock(cursor, dirty)
     amend.logs_by_run(cursor, placements)
     moved = amend.logs_by_touch(cursor, {*locked.values(), *anew})
-    runs.recompute(cursor, dirty, (), runs.Lines({}, moved.runs), mapping)
+    runs.recompute(cursor, dirty, placements, runs.Lines({}, moved.runs), mapping)
 
     _unlink(cursor, [key for key in overdue if key not in contexts])
     alone = set(logs) - correlate.touched(cursor, logs).keys()

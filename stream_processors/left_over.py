@@ -17,18 +17,18 @@ from stream_processors.arrays import columns
 AT_ONCE = 20_000
 """Facts of a kind that a transaction amends: about a second's work."""
 
-_KEYS = 1_000
+_KEYS = 200
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LEAVE = """
 INSERT INTO rpt.amendment_left (kind, key, at)
-SELECT %s, * FROM unnest(%s::bigint[], %s::timestamptz[]) ON CONFLICT DO NOTHING
+SELECT %s, * FROM unnest(%s::bigint[], %s::timestamptz[]) ORDER BY 2, 3 ON CONFLICT DO NOTHING
 """
 
 _LEFT = """
 SELECT a.kind, a.key, a.at, t.commit_lsn FROM rpt.amendment_left a
 LEFT JOIN rpt.transaction_context t ON a.kind = 'transaction' AND t.tx_id = a.key AND t.committed_at = a.at
-ORDER BY a.kind, a.key, a.at LIMIT %s
+ORDER BY random() LIMIT %s
 """
 
 _TAKE = """
@@ -57,7 +57,7 @@ def leave(cursor: Cursor[Any], kind: str, keys: list[tuple[int, datetime]]) -> N
 
 
 def left(cursor: Cursor[Any]) -> Left:
-    """What earlier transactions left, or a part of it."""
+    """What earlier transactions left, or any part of it: none waits for ever behind others."""
     found = cursor.execute(_LEFT, [_KEYS]).fetchall()
     return Left(
         {TransactionKey(key, to_us(at)): lsn for kind, key, at, lsn in found if kind == "transaction"},

@@ -42,6 +42,8 @@ set_json_loads(orjson.loads)
 
 
 TOPICS_EVERY_S = 3.0
+OUTBOX_ROUNDS = 10
+"""Of a tick: what batches publish waits behind them."""
 
 
 class Worker:
@@ -198,8 +200,9 @@ class Worker:
 
     def _publish_outbox(self) -> None:
         connection = self._publishing = _usable(self._publishing, self._connect)
-        while self._publisher.outbox(connection):
-            pass
+        for _ in range(OUTBOX_ROUNDS):
+            if not self._publisher.outbox(connection):
+                return
 
     def _note_progress(self, batch: Batch) -> None:
         if batch.positions:

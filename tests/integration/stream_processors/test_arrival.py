@@ -52,6 +52,22 @@ def test_a_line_that_names_its_scenario_loses_an_inferred_run(reporting: Any) ->
     assert facts_of(reporting, one, other, line)["logs"] == facts_of(reporting, one, line, other)["logs"]
 
 
+def test_a_shared_line_stays_shared_when_a_worker_that_is_new_meets_its_run(reporting: Any) -> None:
+    """It has a run and no scenario of its own, as a line has whose run has not told its scenario yet."""
+    started = transaction(1, "c").insert(RUNS, run("r1", "s1")).records
+    elsewhere = transaction(2, "c").insert(INPUTS, an_input("i1", "s2", "5")).records
+    line = [log_line(1, T0_US + 1, "x", correlation_id="c")]
+    ended = transaction(3, "d").update(RUNS, run("r1", "s1"), run("r1", "s1", "succeeded")).records
+    *earlier, last = batches(started, elsewhere, line, ended)
+    land = reporting.worker()
+    for batch in earlier:
+        land(batch)
+    before = reporting.facts()["logs"]
+    reporting.worker()(last)
+    assert reporting.facts()["logs"] == before
+    assert [(row[7], row[8], row[9]) for row in before] == [("shared", None, "r1")]
+
+
 def test_a_change_that_belongs_to_no_scenario_joins_the_lines_of_its_correlation(reporting: Any) -> None:
     line = [log_line(1, T0_US + 1, "x", correlation_id="c")]
     alone = transaction(1, "c").insert(NODES, {"run_id": None, "node": "demand", "status": "ok"}).records
