@@ -24,6 +24,7 @@ from connectors.cloudwatch.inbox import Inbox, Routes
 from connectors.cloudwatch.lease import Leadership
 from connectors.cloudwatch.pull import GroupPull, Stopped
 from connectors.cloudwatch.recovery import Recovery
+from connectors.cloudwatch.slices import is_lasting
 from connectors.cloudwatch.state import encode_state
 
 LEAP_MS = 60_000
@@ -230,16 +231,22 @@ class Forwarder:
         except Unavailable as error:
             log.warning("%s are not looked for now: %s", self._what_is_looked_for, error.message)
             self._health.failed(self._what_is_looked_for, _kind_of(error), error.message)
+            if is_lasting(error):
+                self._know_routes()
             return
         self._health.succeeded(self._what_is_looked_for)
         self._found_by_prefix.update(pull.name for pull in self._found)
         self._pulls += self._found
         self._found = []
+        self._know_routes()
+        if not self._others_ended:
+            self._end_others()
+
+    def _know_routes(self) -> None:
+        """What is pushed for none of the groups that are known now is of no use to this loop: it need not come again."""
         if not self._is_routed:
             self._is_routed = True
             self._routes.complete()
-        if not self._others_ended:
-            self._end_others()
 
     def _end_others(self) -> None:
         """Groups that were read before this start and are not any more: nobody is to wait for them."""

@@ -94,7 +94,7 @@ class Routes:
         self._inboxes[origin.account, origin.group].pop(origin.region, None)
 
     def complete(self) -> None:
-        """Another loop has taken up its groups."""
+        """Another loop has taken up its groups, or may not look for more of them."""
         self._left -= 1
 
     def put(self, batch: PushBatch) -> None:

@@ -118,19 +118,34 @@ class KinesisReader:
         self._iterators, self._known = {}, None
 
     def step(self) -> bool:
-        """Read each shard once; whether any had records. Raises Unavailable and what botocore raises."""
+        """Read each shard once; whether any had records. Raises Unavailable and what botocore raises: the first failure,
+        after the other shards were read."""
         self._find_shards()
-        moved = False
+        moved, failure = False, None
         for shard, iterator in list(self._iterators.items()):
             if iterator is None:
                 continue
-            answer = self._client.get_records(ShardIterator=iterator, Limit=RECORDS)
-            self._meter.call("kinesis", "ok")
-            if records := answer["Records"]:
-                self._deliver(shard, records)
-                moved = True
-            self._iterators[shard] = answer.get("NextShardIterator")
+            if failure is not None and self._is_over():
+                break
+            try:
+                moved |= self._read(shard, iterator)
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
         return moved
+
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or not self._leading()
+
+    def _read(self, shard: str, iterator: str) -> bool:
+        """Deliver what comes next in the shard; whether anything did."""
+        answer = self._client.get_records(ShardIterator=iterator, Limit=RECORDS)
+        self._meter.call("kinesis", "ok")
+        if records := answer["Records"]:
+            self._deliver(shard, records)
+        self._iterators[shard] = answer.get("NextShardIterator")
+        return bool(records)
 
     def _find_shards(self) -> None:
         now = time.monotonic()

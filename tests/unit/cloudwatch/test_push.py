@@ -9,7 +9,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from starlette.applications import Starlette
 
 from clearsight.settings import PushSettings
 from connectors.cloudwatch import event_ids
+from connectors.cloudwatch.client import CloudWatchFailure, Kind
 from connectors.cloudwatch.inbox import Inbox, PushBatch, Refused, Routes, UnknownGroup
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.memory import MemoryOutbox, MemoryTopicReader
 from connectors.cloudwatch.metrics import ForwarderMetrics, Meter, Unmetered
 from connectors.cloudwatch.published import published
+from connectors.cloudwatch.pull import GroupPull
 from connectors.cloudwatch.push.http import PushEndpoint
 from connectors.cloudwatch.push.kinesis import KinesisReader
 from connectors.cloudwatch.push.payload import MAX_BYTES, BadPayload, unpack
@@ -333,6 +335,18 @@ def test_before_the_forwarder_knows_its_groups_the_sender_has_to_come_again(tmp_
     assert Pushed(bench).post(payload(line(1), group="/other")).status_code == 503
 
 
+@pytest.mark.parametrize(("kind", "answer"), [("denied", 400), ("away", 503)])
+def test_what_is_pushed_for_no_group_is_refused_for_good_where_groups_may_not_be_looked_for(
+    tmp_path: Path, kind: Kind, answer: int
+) -> None:
+    def fails() -> Sequence[GroupPull]:
+        raise CloudWatchFailure(kind, "CloudWatch answered AccessDeniedException")
+
+    bench = Bench(tmp_path / "ledger.jsonl", discover=fails)
+    bench.cycles(1)
+    assert Pushed(bench).post(payload(line(1), group="/other")).status_code == answer
+
+
 @pytest.fixture
 def kinesis() -> Iterator[Any]:
     with mock_aws():
@@ -375,6 +389,27 @@ def test_what_lies_in_kinesis_is_delivered_and_goes_on_after_a_restart(kinesis: 
         assert again.step()
         assert not again.step()
     assert len(bench.messages()) == 21
+
+
+def test_a_shard_whose_lines_are_refused_holds_up_no_other(kinesis: Any, bench: Bench) -> None:
+    shards = kinesis.list_shards(StreamName="logs")["Shards"]
+    groups = {
+        shard["HashKeyRange"]["StartingHashKey"]: group for shard, group in zip(shards, ("/full", "/g"), strict=True)
+    }
+    for number, (key, group) in enumerate(groups.items()):
+        data = payload(line(number), group=group)
+        kinesis.put_record(StreamName="logs", Data=data, PartitionKey="k", ExplicitHashKey=key)
+
+    class Full(Inbox):
+        def put(self, batch: PushBatch) -> None:
+            raise Refused("too many pushed batches wait")
+
+    bench.routes.add(Origin(ACCOUNT, "eu-west-1", "/full"), Full())
+    with running(bench):
+        reads = reader(kinesis, bench)
+        with pytest.raises(Refused):
+            reads.step()
+        assert bench.messages() == ["line 1"]
 
 
 def test_motos_own_subscription_reaches_the_topic(kinesis: Any, tmp_path: Path) -> None:
