@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
@@ -157,9 +157,7 @@ class PastWork:
             if not is_lasting(error):
                 raise
             return Comparison(span.target.name, span.since, is_whole=False, problem=error.message)
-        if span.short is not None:
-            found.is_whole, found.problem = False, span.short
-        return found
+        return ended_short(found, span.short)
 
     def _targets(self, wanted: Wanted) -> Targets:
         return find(self._sought(wanted.rate_share), wanted.groups)
@@ -238,6 +236,13 @@ def _ended(work: Backfill, tell: Tell) -> tuple[Job, list[str]]:
         if not is_lasting(failure):
             raise
         return work.job, [failure.message]
+
+
+def ended_short(found: Comparison, why: str | None) -> Comparison:
+    """With `why` as its problem; one that was stopped says so, whatever else would have kept it from the end."""
+    if why is None or not found.is_whole:
+        return found
+    return replace(found, is_whole=False, problem=why)
 
 
 def send_missing(writer: GroupWriter, lines: Sequence[Line]) -> None:

@@ -30,7 +30,7 @@ from connectors.cloudwatch.jobs import Job
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.live.insights import Asked, Insights
 from connectors.cloudwatch.metrics import Unmetered
-from connectors.cloudwatch.past import send_missing
+from connectors.cloudwatch.past import ended_short, send_missing
 from connectors.cloudwatch.published import MINUTE_MS, Published
 from connectors.cloudwatch.settled import running, why_short
 from connectors.cloudwatch.sought import Sought, find
@@ -103,6 +103,16 @@ def test_a_comparison_that_is_stopped_tells_of_what_it_saw_alone(bench: Bench) -
     assert SINCE < found.until < NOW
     assert 0 < found.at_cloudwatch == found.on_topic < 40
     assert found.minutes == {}
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "why", "problem"), [(True, "behind", "behind"), (False, "behind", None), (True, None, None)]
+)
+def test_a_comparison_that_is_stopped_has_no_problem_whatever_would_have_ended_it(
+    is_whole: bool, why: str | None, problem: str | None
+) -> None:
+    found = ended_short(Comparison("/g", NOW, is_whole=is_whole), why)
+    assert (found.is_whole, found.problem) == (is_whole and why is None, problem)
 
 
 DAY_MS = 86_400_000
