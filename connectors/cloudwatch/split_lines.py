@@ -35,6 +35,7 @@ MAX_STREAMS = 64
 _FLAG = "partial_"
 
 _message = attrgetter("message")
+_UNREDACTED = (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError)
 log = logging.getLogger(__name__)
 
 
@@ -135,6 +136,8 @@ class SplitLines:
             if split.is_whole():
                 split.is_finished = True
                 pairs += self._joined(split, parsed, sent)
+            elif split.may_go_on():
+                self._hide(split, parsed[place])
             if split.is_finished or split.may_go_on():
                 self._open[event.stream] = split
         for split in self._open.values():
@@ -161,7 +164,7 @@ class SplitLines:
     def _joined(self, split: _Split, parsed: list[Parsed], sent: Container[str]) -> list[tuple[Parsed, Parsed]]:
         try:
             whole, shown = self._read(split.line()), self._shown(split)
-        except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        except _UNREDACTED as error:
             log.warning("the pieces of a line stay as they are: it cannot be redacted (%s)", type(error).__name__)
             return []
         whole.attributes = {key: value for key, value in whole.attributes.items() if not key.startswith(_FLAG)}
@@ -176,6 +179,17 @@ class SplitLines:
             attributes = {**piece.told, **continues}
             parsed[place] = Parsed(format=whole.format, message=part, level="INFO", attributes=attributes)
         return [(parsed[place], whole) for _, place, _ in here[first + 1 :]]
+
+    def _hide(self, split: _Split, parsed: Parsed) -> None:
+        """A later piece whose line is not whole shows its part of the redacted text so far: a value that must not be seen
+        may have begun before. The first one is redacted as any text."""
+        if len(split.pieces) == 1 or parsed.format != "text":
+            return
+        try:
+            before, shown = self._redact(split.text[: -len(split.pieces[-1].text)]), self._redact(split.text)
+        except _UNREDACTED:
+            return
+        parsed.message = shown[_in_common(before, shown) :]
 
     def _shown(self, split: _Split) -> list[str]:
         """Of each piece, as much of the redacted line as it had of the line; the last one has what is left."""
@@ -195,3 +209,10 @@ def _piece_of(event: Event) -> _Piece:
 
 def _is_true(value: object) -> bool:
     return value is True or value == "true"
+
+
+def _in_common(before: str, text: str) -> int:
+    """How many characters both begin with."""
+    if text.startswith(before):
+        return len(before)
+    return next((n for n, (one, other) in enumerate(zip(before, text, strict=False)) if one != other), len(text))

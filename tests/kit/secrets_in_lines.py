@@ -94,6 +94,11 @@ def _traceback(said: object) -> str:
     return f'2026-11-22 12:00:00,123 ERROR app failed\nTraceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nValueError: {said}'
 
 
+def _first_piece(told: dict[str, object]) -> str:
+    """Of a line that a log driver cut, and that never becomes whole."""
+    return json.dumps({"level": "INFO", **told, "rest": "-" * 20_000})[:16_384]
+
+
 SHAPES: list[Callable[[object], str]] = [
     str,
     lambda said: f"2026-11-22T12:00:00Z ERROR [correlation_id=corr-12] {said}",
@@ -123,4 +128,6 @@ ASSIGNMENTS: list[Callable[[str, str], str]] = [
     lambda name, secret: json.dumps({"message": "m", "body": json.dumps({"inner": json.dumps({name: secret})})}),
     lambda name, secret: f"INFO:app:calling postgres://app:{secret}@db/x with {name}",
     lambda name, secret: repr({name: secret}),
+    lambda name, secret: _first_piece({name: secret, "birthday": secret, "frame": {"locals": [secret]}}),
+    lambda name, secret: _first_piece({"body": json.dumps({"dateOfBirth": secret}), "headers": {"phone": [secret]}}),
 ]

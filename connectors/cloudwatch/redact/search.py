@@ -10,6 +10,7 @@ import orjson
 
 from connectors.cloudwatch.parse.json_line import json_of
 from connectors.cloudwatch.redact.keys import DeniedKeys
+from connectors.cloudwatch.redact.named import denied_fields
 from connectors.cloudwatch.redact.patterns import Pattern
 
 
@@ -28,16 +29,26 @@ class Search:
         self.counts: dict[str, int] = {}
 
     def text(self, text: str) -> str:
-        """A text; one that is JSON is searched field by field, however deep its quotes are escaped."""
+        """A text; one that is JSON is searched field by field, however deep its quotes are escaped. In any other one, too,
+        fields with a denied name have none of their value."""
         if text.startswith(("{", "[")) and (document := json_of(text)) is not None:
             before = sum(self.counts.values())
             document = self.value(document)
             is_clean = sum(self.counts.values()) == before and not _repeats_a_name(text)
             return text if is_clean else orjson.dumps(document).decode()
+        text = self._without_denied(text)
         data = was = text.encode(errors="replace")  # bytes: re2 would count characters for each find in a str
         for regexp, pattern in self._patterns:
             data = self._replaced(regexp, pattern, data)
         return text if data is was else data.decode()
+
+    def _without_denied(self, text: str) -> str:
+        parts: list[str] = []
+        place = 0
+        for field in denied_fields(text, self._keys.kind_of, self._marks):
+            parts += (text[place : field.begin], field.quote, self._mark(field.kind), field.quote)
+            place = field.end
+        return "".join((*parts, text[place:])) if parts else text
 
     def value(self, value: Any) -> Any:
         """A decoded JSON value, in depth. The parser bounds the depth."""

@@ -13,6 +13,7 @@ from kit.memory_forwarder import NOW, Bench
 from connectors.cloudwatch.lines import Origin
 from connectors.cloudwatch.pages import Event
 from connectors.cloudwatch.parse.record import Parsed
+from connectors.cloudwatch.redact.redactor import Redactor
 from connectors.cloudwatch.transcript import Transcript
 
 pytestmark = pytest.mark.unit
@@ -294,3 +295,73 @@ def test_of_a_stack_whose_head_was_sent_the_first_line_that_was_not_tells_of_the
     assert (last.level, last.attributes["continues"]) == ("ERROR", page[0].id)
     assert last.error is not None
     assert last.error.type == "KeyError"
+
+
+HIDDEN: dict[str, Any] = {
+    "tax_number": "xk7-plain-value",
+    "iban": "my xk7-account",
+    "e_mail": "xk7 at example",
+    "phone": 8470004711,
+    "dateOfBirth": 'xk7 "1990" xk7',
+    "account_number": ["a", {"b": "xk7"}],
+    "locals": {"x": "xk7", "y": {"z": "xk7 }"}},
+}
+
+
+def values_of(transcript: Transcript, page: Sequence[Event]) -> list[str]:
+    read = [transcript.read([event])[0] for event in page]
+    return [transcript.record(event, each, 1).value.decode() for event, each in zip(page, read, strict=True)]
+
+
+@pytest.mark.parametrize("wrap", [awslogs, docker, fargate, firelens])
+@pytest.mark.parametrize("before", [0, CUT], ids=["in the first piece", "in the second piece"])
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize(
+    "nested", [dict, lambda told: {"inner": [told]}, lambda told: {"body": json.dumps({"of": told})}]
+)
+def test_a_piece_that_is_sent_alone_shows_no_value_that_its_name_hides(
+    wrap: Wrap, before: int, name: str, nested: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    told = json.dumps({"a": "-" * before, **nested({name: HIDDEN[name]}), "plain": "seen", "of": "x" * 40_000})
+    transcript = Transcript(ORIGIN, Redactor(keys=("tax_number",)))
+    values = values_of(transcript, events(pieces(told, wrap))[:2])
+    assert not any(secret in value for value in values for secret in ("xk7", "8470004711"))
+    assert any("seen" in value for value in values) or (
+        name in ("locals", "account_number") and "body" in told[:20_000]
+    )
+
+
+@pytest.mark.parametrize("name", ["locals", "tax_number", "account_number"])
+def test_a_hidden_value_that_goes_on_in_the_next_piece_stays_hidden(name: str) -> None:
+    told = json.dumps({"a": 1, name: ["-" * 20_000, "xk7"], "plain": "seen", "of": "x" * 40_000})
+    values = values_of(Transcript(ORIGIN, Redactor(keys=("tax_number",))), events(pieces(told))[:2])
+    assert ["xk7" in value for value in values] == [False, False]
+    assert "seen" in values[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"email": null, "phone": "", "locals": {}, "cookies": [], "ssn": "[ssn]", "iban": [iban], "pan": true',
+        'the "mail": was not sent',
+        '"' * 3 + "\\" * 50_000 + '": "',
+    ],
+)
+def test_what_has_no_value_to_hide_stays(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+def test_what_is_hidden_by_its_name_in_a_piece_is_counted() -> None:
+    transcript, (event,) = (
+        Transcript(ORIGIN),
+        events(pieces(json.dumps({"a": 1, "phone": "xk7", "of": "x" * 40_000}))[:1]),
+    )
+    (parsed,) = transcript.read([event])
+    assert b'\\"phone\\": \\"[phone]\\"' in transcript.record(event, parsed, 1).value
+    assert parsed.redactions == {"phone": 1}
+
+
+def test_a_line_behind_a_piece_whose_last_value_is_hidden_is_seen() -> None:
+    piece = pieces(json.dumps({"a": 1, "locals": ["-" * 20_000, "xk7"]}))[0]
+    first, second = Transcript(ORIGIN).read(events([piece, "another line"]))
+    assert (first.format, second.message) == ("text", "another line")
