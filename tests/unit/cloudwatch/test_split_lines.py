@@ -243,6 +243,7 @@ def test_after_a_restart_within_a_line_the_rest_of_it_says_the_whole(tmp_path: P
     bench.polls()
     bench.restart()
     bench.service.put((NOW + 1, cut[1]), (NOW + 2, cut[2]))
+    bench.clock.now += 10_000
     bench.polls()
     first, second, third = sorted(bench.lines(), key=lambda line: line.event_time)
     assert (first.format, second.message, second.level, third.level) == ("text", "run failed", "ERROR", "INFO")
