@@ -21,7 +21,10 @@ class _Subject(msgspec.Struct):
     """A log group, or something else that can fail."""
 
     through: int | None = None
+    through_moved: int = 0
+    """When `through` was last seen to move."""
     swept: Mapping[str, int] = {}
+    swept_moved: Mapping[str, int] = {}
     kind: str | None = None
     problem: str | None = None
     failing_since: int | None = None
@@ -29,7 +32,8 @@ class _Subject(msgspec.Struct):
 
 class Health:
     """Unhealthy while a group may not be read, or when something is not done for three cold periods: a group is settled
-    through no later, one of its tiers was read no later, Kafka was not heard from, a thing fails that has to work.
+    through no later, one of its tiers was read no later, Kafka was not heard from, a thing fails that has to work. A group
+    that catches up is well, however far behind it is.
 
     `clock` is epoch milliseconds that run `speed` times as fast as this machine's.
     """
@@ -45,12 +49,21 @@ class Health:
 
     def settled(self, name: str, through: int, swept: Mapping[str, int] | None = None) -> None:
         """A window of this group was read. `swept`: tier → up to when its work is done (`Progress.swept`)."""
-        swept = swept or {}
+        swept, now = swept or {}, self._clock()
         with self._lock:
             before = self._subjects.get(name, _Subject())
             stands_still = before.swept and swept and min(swept.values()) <= min(before.swept.values())
             problem = before.problem if stands_still else None
-            self._subjects[name] = _Subject(through=through, swept=swept, problem=problem)
+            self._subjects[name] = _Subject(
+                through=through,
+                through_moved=_moved(before.through, through, before.through_moved, now),
+                swept=swept,
+                swept_moved={
+                    tier: _moved(before.swept.get(tier), at, before.swept_moved.get(tier, now), now)
+                    for tier, at in swept.items()
+                },
+                problem=problem,
+            )
 
     def failed(self, name: str, kind: str, problem: str) -> None:
         with self._lock:
@@ -106,13 +119,18 @@ class Health:
             return subject.problem
         if subject.through is None:
             return subject.problem if now - (subject.failing_since or now) > self._limit_ms else None
-        if now - subject.through > self._limit_ms:
+        if now - subject.through_moved > self._limit_ms:
             return subject.problem or f"settled through {(now - subject.through) // 1000} s ago only"
         return self._late_tier(subject, now)
 
     def _late_tier(self, subject: _Subject, now: int) -> str | None:
         for tier, swept in subject.swept.items():
-            if now - swept > self._limit_ms:
+            if now - subject.swept_moved[tier] > self._limit_ms:
                 why = f": {subject.problem}" if subject.problem else ""
                 return f"the {tier} tier was last read {(now - swept) // 1000} s ago{why}"
         return None
+
+
+def _moved(before: int | None, time: int, moved: int, now: int) -> int:
+    """When this time was last seen to move: now, or as long ago as before."""
+    return now if before is None or time > before else moved

@@ -459,6 +459,28 @@ def test_what_fails_for_three_cold_periods_is_a_problem_until_it_works() -> None
     assert health.report()[0] is True
 
 
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(("tier", "says"), [("hot", "settled through"), ("cold", "the cold tier")])
+def test_a_group_that_catches_up_is_well_until_it_stands_still(tier: str, says: str) -> None:
+    now, times = [NOW], dict.fromkeys(("hot", "cold"), NOW - 14 * DAY_MS)
+    health = Health(lambda: now[0], COLD_MS, Handed())
+    health.settled("/g", times["hot"], dict(times))
+
+    def step(*moving: str) -> bool:
+        now[0] += COLD_MS
+        for name in moving:
+            times[name] += DAY_MS
+        health.settled("/g", times["hot"], dict(times))
+        return health.report()[0]
+
+    assert all(step("hot", "cold") for _ in range(5))
+    assert all(step(*times.keys() - {tier}) for _ in range(3))
+    now[0] += 1
+    assert says in health.report()[1]["problems"]["/g"]
+
+
 @pytest.mark.parametrize(
     ("refused_ms", "tier", "read"),
     [(COLD_MS + 60_000, "cold", ("hot", "warm")), (STEP_MS + 10_000, "warm", ("hot",))],
