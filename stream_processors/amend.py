@@ -36,55 +36,51 @@ keys(tx_id, committed_at, correlation_id, correlation_key, user_key) AS
 _UNJOINED = (
     "(f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS NULL AND k.user_key IS NOT NULL))"
 )
-JOIN = """correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
+_AMENDED = """found AS (
+    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
+    FROM keys k JOIN rpt.{fact} f ON {on}
+    LIMIT %(at_once)s
+){then}
+    UPDATE rpt.{fact} f
+    SET correlation_id = CASE WHEN f.link = 'direct' THEN f.correlation_id ELSE k.correlation_id END,
         correlation_key = CASE WHEN f.link = 'direct' THEN f.correlation_key ELSE k.correlation_key END,
         user_key = k.user_key, link = CASE WHEN f.link = 'direct' THEN 'direct' ELSE 'correlated' END,
-        revision = f.revision + 1"""
+        revision = f.revision + 1
+    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
+"""
+QUEUED = (
+    "INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT '{kind}', event_id, occurred_at FROM amended"
+)
+
+
+def joined(fact: str, on: str) -> str:
+    """The end of a statement WITH `keys` that gives the facts that they are joined `on` what their context says."""
+    return _AMENDED.format(fact=fact, on=on, then="")
+
+
+def joined_and_told(fact: str, on: str, also: str = "") -> str:
+    """The same as a table `amended` of their ids and times, `also` of more, for the rest of the statement."""
+    return f"{_AMENDED.format(fact=fact, on=on, then=', amended AS (')} RETURNING f.event_id, f.occurred_at{also} )"
+
+
+_BY_CHANGE = f"f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}"
+_BY_STATE = f"f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_UNJOINED}"
+_OF_CHANGE = """, f.correlation_key, f.scenario_key, f.run_key,
+              CASE WHEN f.part = 'user' THEN f.row_key END AS user_id"""
 
 _CHANGES = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_row_change f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
-    LIMIT %(at_once)s
-), amended AS (
-    UPDATE rpt.fact_row_change f
-    SET {JOIN}
-    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-    RETURNING f.event_id, f.occurred_at, f.correlation_key, f.scenario_key, f.run_key,
-              CASE WHEN f.part = 'user' THEN f.row_key END AS user_id
-), queued AS (
-    INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
+WITH {_KEYS}, {joined_and_told("fact_row_change", _BY_CHANGE, _OF_CHANGE)}, queued AS (
+    {QUEUED.format(kind="change")}
 )
 SELECT a.correlation_key, a.scenario_key, a.run_key, u.user_key, count(*)
 FROM amended a LEFT JOIN rpt.dim_user u ON u.user_id = a.user_id
 GROUP BY 1, 2, 3, 4
 """  # noqa: S608 - no value is put into the text
-
-_ACTIONS = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_user_action f ON f.tx_id = k.tx_id AND f.occurred_at = k.committed_at AND {_UNJOINED}
-    LIMIT %(at_once)s
-)
-UPDATE rpt.fact_user_action f
-SET {JOIN}
-FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-"""  # noqa: S608
-
+_ACTIONS = f"WITH {_KEYS}, {joined('fact_user_action', _BY_CHANGE)}"
 _STATES = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_scenario_state_change f
-      ON f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_UNJOINED}
-    LIMIT %(at_once)s
-), amended AS (
-    UPDATE rpt.fact_scenario_state_change f
-    SET {JOIN}
-    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-    RETURNING f.event_id, f.occurred_at
-)
-INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
-"""  # noqa: S608
+WITH {_KEYS}, {joined_and_told("fact_scenario_state_change", _BY_STATE)}
+{QUEUED.format(kind="state_change")}
+"""
 
 
 _SCENARIOS = """
@@ -102,7 +98,7 @@ WHERE f.link IN ('pending', 'unlinked') OR (f.link = 'direct' AND f.user_key IS 
 def scenarios_of(cursor: Cursor[Any], transactions: Iterable[TransactionKey]) -> set[int]:
     """Scenarios of unjoined changes of these locked transactions. Whoever amends their state changes locks them first: who
     lands others of the same scenario amends the neighbours."""
-    keys = [(key.tx_id, from_us(key.committed_us)) for key in transactions]
+    keys = left_over.timed(transactions)
     if not keys:
         return set()
     return {scenario for (scenario,) in cursor.execute(_SCENARIOS, columns(keys)).fetchall()}
@@ -143,7 +139,7 @@ def by_context(cursor: Cursor[Any], contexts: dict[TransactionKey, Given], in_pa
     if found or in_part:
         counts += [cursor.execute(query, keys).rowcount for query in (_ACTIONS, _STATES)]
     if max(counts) >= left_over.AT_ONCE:
-        left_over.leave(cursor, "transaction", [(key.tx_id, from_us(key.committed_us)) for key in contexts])
+        left_over.leave(cursor, "transaction", left_over.timed(contexts))
     return [Amended(*row) for *row, _ in found]
 
 

@@ -46,6 +46,11 @@ class Left(NamedTuple):
     runs: set[int]
 
 
+def timed(transactions: Iterable[TransactionKey]) -> list[tuple[int, datetime]]:
+    """Of transactions, by number and time of the commit."""
+    return [(key.tx_id, from_us(key.committed_us)) for key in transactions]
+
+
 def untimed(keys: Iterable[int]) -> list[tuple[int, datetime]]:
     """Of correlations and runs, which a number alone identifies."""
     return [(key, _NO_TIME) for key in keys]
@@ -69,9 +74,9 @@ def left(cursor: Cursor[Any]) -> Left:
 def take(cursor: Cursor[Any], those: Left) -> None:
     """They are amended now: what is too much again is noted again."""
     keys = [
-        *(("transaction", key.tx_id, from_us(key.committed_us)) for key in those.transactions),
-        *(("correlation", key, _NO_TIME) for key in those.correlations),
-        *(("run", key, _NO_TIME) for key in those.runs),
+        *(("transaction", *key) for key in timed(those.transactions)),
+        *(("correlation", *key) for key in untimed(those.correlations)),
+        *(("run", *key) for key in untimed(those.runs)),
     ]
     if keys:
         cursor.execute(_TAKE, columns(keys))

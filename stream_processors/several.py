@@ -16,7 +16,7 @@ from clearsight.events import TransactionKey
 from clearsight.identity import id_time_ms, ids_at
 from clearsight.instants import EARLIEST_US, LATEST_US, from_us, to_us
 from stream_processors import left_over
-from stream_processors.amend import JOIN, Amended, Given
+from stream_processors.amend import QUEUED, Amended, Given, joined, joined_and_told
 from stream_processors.arrays import array, columns
 from stream_processors.correlate import KnownContext
 
@@ -33,38 +33,16 @@ _DIFFERS = """(f.link = 'correlated' AND f.correlation_key IS DISTINCT FROM k.co
        OR f.link IN ('direct', 'correlated') AND f.user_key IS DISTINCT FROM k.user_key)"""
 
 _CHANGES = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_row_change f ON {_OF} AND {_DIFFERS} LIMIT %(at_once)s
-), amended AS (
-    UPDATE rpt.fact_row_change f SET {JOIN}
-    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-    RETURNING f.event_id, f.occurred_at
-)
-INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'change', event_id, occurred_at FROM amended
-"""  # noqa: S608 - no value is put into the text
-
-_ACTIONS = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_user_action f ON {_OF} AND {_DIFFERS} LIMIT %(at_once)s
-)
-UPDATE rpt.fact_user_action f SET {JOIN}
-FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-"""  # noqa: S608
-
+WITH {_KEYS}, {joined_and_told("fact_row_change", f"{_OF} AND {_DIFFERS}")}
+{QUEUED.format(kind="change")}
+"""
+_ACTIONS = f"WITH {_KEYS}, {joined('fact_user_action', f'{_OF} AND {_DIFFERS}')}"
+_BY_STATE = f"""f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_DIFFERS}
+    WHERE f.scenario_key = ANY(%(scenarios)s::bigint[])"""
 _STATES = f"""
-WITH {_KEYS}, found AS (
-    SELECT f.event_id, f.occurred_at, k.correlation_id, k.correlation_key, k.user_key
-    FROM keys k JOIN rpt.fact_scenario_state_change f ON f.tx_id = k.tx_id AND f.committed_at = k.committed_at AND {_DIFFERS}
-    WHERE f.scenario_key = ANY(%(scenarios)s::bigint[]) LIMIT %(at_once)s
-), amended AS (
-    UPDATE rpt.fact_scenario_state_change f SET {JOIN}
-    FROM found k WHERE f.event_id = k.event_id AND f.occurred_at = k.occurred_at
-    RETURNING f.event_id, f.occurred_at
-)
-INSERT INTO rpt.audit_outbox (kind, event_id, occurred_at) SELECT 'state_change', event_id, occurred_at FROM amended
-"""  # noqa: S608
+WITH {_KEYS}, {joined_and_told("fact_scenario_state_change", _BY_STATE)}
+{QUEUED.format(kind="state_change")}
+"""
 
 _TOUCHED = f"""
 WITH {_KEYS}
@@ -106,7 +84,7 @@ def settle(cursor: Cursor[Any], contexts: dict[TransactionKey, Given]) -> list[A
     keys["scenarios"] = array({scenario for _, _, _, scenario, _, _ in touched if scenario is not None})
     counts = [cursor.execute(query.encode(), keys).rowcount for query in (_CHANGES, _ACTIONS, _STATES)]
     if max(counts) >= left_over.AT_ONCE:
-        left_over.leave(cursor, "transaction", [(key.tx_id, from_us(key.committed_us)) for key in found])
+        left_over.leave(cursor, "transaction", left_over.timed(found))
     return [
         Amended(correlation, *what)
         for tx_id, committed_at, own, *what in touched
