@@ -145,7 +145,7 @@ def _connect(settings: Settings, mapping: Mapping | None, report_dsn: str | None
         config=connector_config(settings, mapping) | origin.settings(origin.UNKNOWN) if mapping else None,
     )
     facts = observe_connect(settings.connect)
-    if report_dsn and isinstance(facts, connect.ConnectFacts) and "FAILED" in (facts.states or ()):
+    if report_dsn and isinstance(facts, connect.ConnectFacts) and facts.states and not connect.works(facts.states):
         watch = observe_watch(report_dsn, settings.connect.connector_name)
         facts = msgspec.structs.replace(facts, watch=watch)
     return connect.judge(facts, wanted)

@@ -164,12 +164,22 @@ def _state(found: Examination, states: tuple[str, ...], facts: ConnectFacts, wan
         _failed(found, facts, wanted, names)
     elif connector in ("PAUSED", "STOPPED"):
         found.find(PAUSED, state=connector, **names)
-    elif connector != "RUNNING" or "RUNNING" not in tasks:
+    elif works(states):
+        return
+    elif facts.watch is not None and facts.watch.state != "running":  # a worker's restart is under way
+        _failed(found, facts, wanted, names)
+    else:
         found.find(NO_TASK, state=", ".join(tasks) or "there is none", **names)
 
 
+def works(states: tuple[str, ...]) -> bool:
+    """Whether a connector in these states reads, as far as Kafka Connect knows."""
+    return states[0] == "RUNNING" and "RUNNING" in states[1:] and "FAILED" not in states
+
+
 def _failed(found: Examination, facts: ConnectFacts, wanted: Wanted, names: dict[str, str]) -> None:
-    reason = _without_password(facts.reason or "no reason given", wanted)
+    remembered = facts.watch.reason if facts.watch else None
+    reason = _without_password(facts.reason or remembered or "no reason given", wanted)
     given_up = facts.watch is not None and facts.watch.state == "given_up"
     kind = GIVEN_UP if given_up else FAILED
     if _SLOT_IS_GONE not in reason:  # it made none yet: the slot is missing for this reason

@@ -14,6 +14,7 @@ import botocore.session
 import pytest
 import uvicorn
 from botocore.exceptions import ClientError
+from kit.waiting import until
 from moto import mock_aws
 
 from connectors.cloudwatch.simulator.ledger import Ledger
@@ -217,6 +218,11 @@ def test_where_moto_strays_the_simulator_does_not(simulated: Client, params: dic
 QUERY = "fields @timestamp, @message | filter @message like /corr-1/ | sort @timestamp desc | limit 10"
 
 
+def ended(logs: Client, query_id: str) -> dict[str, Any] | None:
+    answer = logs.get_query_results(queryId=query_id)
+    return None if answer["status"] in ("Scheduled", "Running") else answer
+
+
 def test_a_query_is_started_answered_and_listed(logs: Client, group: str) -> None:
     now_s = time.time_ns() // 1_000_000_000
     events = [{"timestamp": now_s * 1000 - 10 + place, "message": f"line {place} corr-1"} for place in range(2)]
@@ -224,10 +230,7 @@ def test_a_query_is_started_answered_and_listed(logs: Client, group: str) -> Non
     query_id = logs.start_query(logGroupName=group, startTime=now_s - 60, endTime=now_s + 1, queryString=QUERY)[
         "queryId"
     ]
-    give_up = time.monotonic() + 20
-    while (answer := logs.get_query_results(queryId=query_id))["status"] in ("Scheduled", "Running"):
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    answer = until(lambda: ended(logs, query_id), "the query ends")
     assert answer["status"] == "Complete"
     assert {field["field"] for field in answer["results"][0]} >= {"@message", "@ptr"}
     assert len(answer["results"]) == 2

@@ -175,7 +175,7 @@ def worker_hangs(world: World) -> Report:
     pid = world.product.pid("worker")
     os.kill(pid, signal.SIGSTOP)
     try:
-        return until(lambda: _with_findings(world.examine("kafka", limits=Limits(lag_s=1))), "the worker is behind", 8)
+        return until(lambda: _with_findings(world.examine("kafka", limits=Limits(lag_s=1))), "the worker is behind")
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -188,7 +188,7 @@ def _with_findings(report: Report) -> Report | None:
 def forwarder_killed(world: World) -> Report:
     world.product.kill("forwarder")
     try:
-        return until(lambda: _with_findings(world.examine(limits=Limits(silence_s=1))), "the forwarder is missed", 10)
+        return until(lambda: _with_findings(world.examine(limits=Limits(silence_s=1))), "the forwarder is missed")
     finally:
         world.product.run("up")
         until(lambda: not world.examine("kafka", limits=Limits(silence_s=1)).findings, "the forwarder is back")

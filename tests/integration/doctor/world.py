@@ -22,6 +22,9 @@ from clearsight.doctor.finding import Report
 from clearsight.mapping_file import DEFAULT_MAPPING
 from clearsight.settings import Settings
 
+PATIENT = Limits(whole_s=60)
+"""For a machine that is busy with other things."""
+
 Breakage = Callable[["World"], Report]
 BREAKAGES: dict[str, Breakage] = {}
 """Code → breaks what it finds for real, looks, and mends it again."""
@@ -49,7 +52,7 @@ class World:
         self, *areas: str, limits: Limits | None = None, settings: Settings | None = None, **changes: Any
     ) -> Report:
         """With `changes` in the settings, as section={name: value}."""
-        return examine(settings or self.changed(**changes), areas or AREAS, limits or Limits())
+        return examine(settings or self.changed(**changes), areas or AREAS, limits or PATIENT)
 
     def changed(self, mapping_file: Path | None = None, **changes: dict[str, Any]) -> Settings:
         sections = {name: getattr(self.settings, name).model_copy(update=values) for name, values in changes.items()}

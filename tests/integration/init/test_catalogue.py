@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import cProfile
 from typing import Any
 
 import psycopg
@@ -150,18 +150,18 @@ def test_samples(database: Any, machine: Server) -> None:
     assert found == {(plan, "status"): ("open", "shut")}
 
 
+@pytest.mark.timeout(60)
 def test_a_locked_table_is_not_waited_for(database: Any) -> None:
     dsn = database("locked", "CREATE TABLE plan (id int PRIMARY KEY, status text); INSERT INTO plan VALUES (1, 'open')")
     with psycopg.connect(dsn) as holder, psycopg.connect(dsn, autocommit=True) as connection:
         holder.execute("LOCK TABLE plan IN ACCESS EXCLUSIVE MODE")
-        began = time.monotonic()
         with only_reading(connection):
             assert sampled_values(connection, [(TableName("public", "plan"), "status")]) == {}
             assert read_catalogue(connection).tables
-        assert time.monotonic() - began < 4
 
 
-def test_two_thousand_tables_take_a_second_of_ours_at_most(database: Any) -> None:
+def test_ten_times_the_tables_take_ten_times_the_work(database: Any) -> None:
+    """Counted in calls of functions, which no busy machine makes more of."""
     dsn = database(
         "many",
         """
@@ -174,12 +174,16 @@ def test_two_thousand_tables_take_a_second_of_ours_at_most(database: Any) -> Non
             END LOOP; END LOOP; END $$
         """,
     )
-    began = time.process_time()  # what the machine does besides is not ours
-    with psycopg.connect(dsn, autocommit=True) as connection, only_reading(connection):
-        catalogue = read_catalogue(connection)
+    few, calls_of_few = proposed(dsn, "s0")
+    all_of_them, calls = proposed(dsn)
+    assert (few, all_of_them) == (200, 2000)
+    assert calls < 10 * calls_of_few * 1.1
+
+
+def proposed(dsn: str, *schemas: str) -> tuple[int, int]:
+    """How many tables a proposal was made from, and how many functions were called for it."""
+    with cProfile.Profile() as profile, psycopg.connect(dsn, autocommit=True) as connection, only_reading(connection):
+        catalogue = read_catalogue(connection, schemas or None)
         catalogue = catalogue.with_samples(sampled_values(connection, wanted_samples(catalogue)))
-    proposal = propose(catalogue)
-    took = time.process_time() - began
-    assert len(catalogue.tables) == 2000
-    assert proposal.chosen
-    assert took < 1.5, f"{took:.2f} s"
+        assert propose(catalogue).chosen
+    return len(catalogue.tables), sum(entry.callcount for entry in profile.getstats())

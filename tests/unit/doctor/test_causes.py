@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from clearsight.doctor import connect, kafka
 from clearsight.doctor import source_kinds as kinds
-from clearsight.doctor.finding import Away, Kind, report
+from clearsight.doctor.finding import Away, Examination, Kind, report
 from clearsight.doctor.source_facts import Rights
 from clearsight.java_trace import cause_of
+from clearsight.restarts import Watch
 from clearsight.settings import ConnectSettings
 from clearsight.tables import TableName
 from connectors.debezium.connect_facts import observe_connect
@@ -33,13 +35,33 @@ longer available on the server. Reconfigure the connector to use a snapshot mode
 
 
 def codes(reason: str) -> tuple[list[str], list[tuple[str, str]]]:
-    failed = of_connect(states=("RUNNING", "FAILED"), reason=reason)
-    found = report([of_source(slot=None), failed])
+    return beside_a_missing_slot(of_connect(states=("RUNNING", "FAILED"), reason=reason))
+
+
+def beside_a_missing_slot(of_the_connector: Examination) -> tuple[list[str], list[tuple[str, str]]]:
+    found = report([of_source(slot=None), of_the_connector])
     return [each.code for each in found.findings], [(each.follows, each.finding.code) for each in found.consequences]
 
 
 def test_a_task_without_its_slot_fails_because_of_it() -> None:
     assert codes(cause_of(GONE)) == (["source.slot-missing"], [("source.slot-missing", "connect.failed")])
+
+
+@pytest.mark.parametrize("state", ["RESTARTING", "UNASSIGNED"])
+def test_a_task_that_a_worker_restarts_just_now_failed_for_the_reason_that_is_remembered(state: str) -> None:
+    watch = Watch("failing", datetime(2026, 1, 2, tzinfo=UTC), 1, datetime(2026, 1, 2, tzinfo=UTC), cause_of(GONE))
+    restarted = of_connect(states=("RUNNING", state), watch=watch)
+    assert "longer available on the server" in restarted.kinds[0][1].what
+    assert beside_a_missing_slot(restarted) == (
+        ["source.slot-missing"],
+        [("source.slot-missing", "connect.failed")],
+    )
+
+
+def test_a_task_that_waits_for_its_place_has_not_failed_for_what_was_long_ago() -> None:
+    ran = Watch("running", datetime(2026, 1, 2, tzinfo=UTC), 1, datetime(2026, 1, 2, tzinfo=UTC), "long ago")
+    ((_, finding),) = of_connect(states=("RUNNING", "UNASSIGNED"), watch=ran).kinds
+    assert finding.code == "connect.no-task"
 
 
 def test_a_task_that_failed_before_it_made_a_slot_says_why() -> None:

@@ -52,10 +52,9 @@ def test_a_landing_that_is_stuck_slows_the_others_and_does_not_stop_them() -> No
     assert time.monotonic() - began >= 2 * LONGEST_S
 
 
+@pytest.mark.timeout(60)
 def test_it_is_free_after_a_failure() -> None:
-    way = RightOfWay()
+    way = RightOfWay(LIMIT_S)
     with pytest.raises(RuntimeError), way.taken(), way.given():
         raise RuntimeError
-    began = time.monotonic()
-    list(way.paced(range(100 * STEP)))
-    assert time.monotonic() - began < 50 * LONGEST_S
+    assert len(list(way.paced(range(100 * STEP)))) == 100 * STEP
