@@ -7,9 +7,12 @@ decides. Before either says so, it joins once more.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from psycopg import Connection, Cursor
+from psycopg.errors import TransactionTimeout
 
 from clearsight.events import TransactionKey
 from clearsight.instants import from_us, to_us
@@ -19,7 +22,12 @@ from stream_processors.arrays import array
 from stream_processors.dimensions import DimensionKeys
 from stream_processors.left_over import Left
 
-_LIMIT = 5_000
+_AT_ONCE = 5_000
+"""Transactions, and correlations, of a turn."""
+
+_QUICK_S = 2.0
+"""A turn that takes no longer may take more the next time."""
+
 _ADVISORY_LOCK = 4_715_307  # any number: it keeps two workers from doing the same at once
 
 _OVERDUE_CHANGES = """
@@ -84,18 +92,41 @@ class Closed(NamedTuple):
     left_over: int
 
 
-def close_overdue(connection: Connection[Any], mapping: Mapping, deadline_s: float) -> Closed:
-    """Close what is overdue and amend what batches left over, up to a limit, in one transaction that takes its locks in the
-    same order as a batch."""
+class Closing:
+    """Closes in turns, as much in one as a transaction has time for: how many runs are behind a correlation id nobody knows
+    before."""
+
+    def __init__(self, mapping: Mapping, deadline_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._mapping = mapping
+        self._deadline_s = deadline_s
+        self._clock_s = clock_s
+        self._at_once = _AT_ONCE
+
+    def turn(self, connection: Connection[Any]) -> Closed:
+        """Raises TransactionTimeout where it was too much; the next turn takes less."""
+        began_s = self._clock_s()
+        try:
+            closed = close_overdue(connection, self._mapping, self._deadline_s, self._at_once)
+        except TransactionTimeout:
+            self._at_once = max(1, self._at_once // 8)
+            raise
+        if self._clock_s() - began_s < _QUICK_S:
+            self._at_once = min(_AT_ONCE, self._at_once * 2)
+        return closed
+
+
+def close_overdue(connection: Connection[Any], mapping: Mapping, deadline_s: float, at_once: int = _AT_ONCE) -> Closed:
+    """Close what is overdue and amend what batches left over, up to a limit of each, in one transaction that takes its locks
+    in the same order as a batch."""
     with connection.transaction(), connection.cursor() as cursor:
         if not cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK]).fetchall()[0][0]:
             return Closed(0, 0, 0)
         transactions = {
             TransactionKey(tx_id, to_us(at)): lsn
-            for tx_id, at, lsn in cursor.execute(_OVERDUE_CHANGES, [deadline_s, _LIMIT]).fetchall()
+            for tx_id, at, lsn in cursor.execute(_OVERDUE_CHANGES, [deadline_s, at_once]).fetchall()
         }
-        logs = [row[0] for row in cursor.execute(_OVERDUE_LOGS, [deadline_s, _LIMIT]).fetchall()]
-        rest = left_over.left(cursor)
+        logs = [row[0] for row in cursor.execute(_OVERDUE_LOGS, [deadline_s, at_once]).fetchall()]
+        rest = left_over.left(cursor, at_once)
         if transactions or logs or any(rest):
             _close(cursor, transactions, logs, rest, mapping, deadline_s)
         return Closed(len(transactions), len(logs), sum(map(len, rest)))

@@ -61,9 +61,9 @@ def leave(cursor: Cursor[Any], kind: str, keys: list[tuple[int, datetime]]) -> N
     cursor.execute(_LEAVE, [kind, *columns(keys)])
 
 
-def left(cursor: Cursor[Any]) -> Left:
+def left(cursor: Cursor[Any], at_once: int) -> Left:
     """What earlier transactions left, or any part of it: none waits for ever behind others."""
-    found = cursor.execute(_LEFT, [_KEYS]).fetchall()
+    found = cursor.execute(_LEFT, [min(_KEYS, at_once)]).fetchall()
     return Left(
         {TransactionKey(key, to_us(at)): lsn for kind, key, at, lsn in found if kind == "transaction"},
         {key for kind, key, *_ in found if kind == "correlation"},

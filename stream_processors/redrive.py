@@ -24,12 +24,12 @@ from clearsight.topics import TopicNames
 from stream_processors import dead_letters, letters
 from stream_processors.arrays import columns
 from stream_processors.batch import Batch, Span, assemble
+from stream_processors.database_errors import away
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
 from stream_processors.land import Landed, Landing
 from stream_processors.letters import Selection, Size
 from stream_processors.records import RawRecord
-from stream_processors.worker import away
 
 CHUNK_LETTERS = 500
 CHUNK_BYTES = 16 * 1024 * 1024

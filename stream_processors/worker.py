@@ -23,10 +23,12 @@ from clearsight.errors import Unavailable, first_line_of
 from clearsight.events import Event, StreamPosition
 from clearsight.settings import Settings, required
 from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
-from stream_processors import deadline, gaps, marks
+from stream_processors import gaps, marks
 from stream_processors.batch import Batch, Span, assemble
+from stream_processors.database_errors import away, too_much
+from stream_processors.deadline import Closing
 from stream_processors.decode import Decoder
-from stream_processors.isolate import land_isolating, refuses_value
+from stream_processors.isolate import land_isolating
 from stream_processors.land import Landed, Landing
 from stream_processors.metrics import Meter, Unmetered
 from stream_processors.positions import UNPUBLISHED_BATCHES, Ownership
@@ -78,6 +80,7 @@ class Worker:
         """Why publishing stopped: nothing after it may be published or committed."""
         self._publish_thread = ThreadPoolExecutor(1, "publishing")
         self._undecodable = Undecodable(settings.worker.undecodable_limit)
+        self._closing = Closing(self._mapping, settings.worker.deadline_s)
         self._timing: Connection[Any] | None = None
         self._newest: StreamPosition | None = None
         self._marked = -1
@@ -127,13 +130,13 @@ class Worker:
             raise self._broken
         try:
             connection = self._timing = _usable(self._timing, self._connect)
-            deadline.close_overdue(connection, self._mapping, self._settings.worker.deadline_s)
+            self._closing.turn(connection)
             gaps.bound(connection, self._names)
             self._publish_thread.submit(self._publish_outbox).result()
             self._mark(connection)
             self._check_topics()
         except (psycopg.Error, KafkaException, Unavailable) as error:
-            if isinstance(error, psycopg.Error) and not away(error):
+            if isinstance(error, psycopg.Error) and not away(error) and not too_much(error):
                 raise
             log.warning("not done this time, again in a second: %s", first_line_of(error))
 
@@ -223,15 +226,6 @@ class Worker:
 
 
 _HAS_TRANSACTION_TIMEOUT = 170_000
-_PASSING = ("25P03", "25P04", "25006")
-"""idle_in_transaction_session_timeout, transaction_timeout, and a server that is not promoted yet."""
-
-
-def away(error: Exception) -> bool:
-    """Whether the database may do the same later; not where it refuses a value."""
-    if not isinstance(error, psycopg.Error) or refuses_value(error):
-        return False
-    return isinstance(error, psycopg.OperationalError) or error.sqlstate in _PASSING
 
 
 def connector(settings: Settings, kind: type[Connection[Any]] = Connection) -> Callable[[], Connection[Any]]:

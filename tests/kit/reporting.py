@@ -112,6 +112,10 @@ class Reporting:
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self._owner.execute(query.encode(), parameters).fetchall()
 
+    def execute(self, statements: str) -> None:
+        """As the owner."""
+        self._owner.execute(statements.encode())
+
     def waiting(self) -> int:
         """Sessions that wait for a lock."""
         return int(self.rows("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])

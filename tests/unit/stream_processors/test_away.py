@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from stream_processors.worker import away
+from stream_processors.database_errors import away, too_much
 
 pytestmark = pytest.mark.unit
 
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.unit
         errors.AdminShutdown(),
         errors.CrashShutdown(),
         errors.IdleInTransactionSessionTimeout(),
-        errors.TransactionTimeout(),
         errors.ReadOnlySqlTransaction("a server that is not promoted yet"),
     ],
 )
@@ -27,7 +26,19 @@ def test_it_waits_until_the_database_may_do_the_same(error: psycopg.Error) -> No
 
 
 @pytest.mark.parametrize(
-    "error", [errors.NumericValueOutOfRange(), errors.UniqueViolation(), errors.UndefinedColumn(), ValueError()]
+    "error",
+    [
+        errors.NumericValueOutOfRange(),
+        errors.UniqueViolation(),
+        errors.UndefinedColumn(),
+        errors.TransactionTimeout(),
+        ValueError(),
+    ],
 )
 def test_it_does_not_wait_where_waiting_changes_nothing(error: Exception) -> None:
     assert not away(error)
+
+
+def test_less_at_once_may_go() -> None:
+    assert too_much(errors.TransactionTimeout())
+    assert not too_much(errors.IdleInTransactionSessionTimeout())
