@@ -8,10 +8,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from kit.stacks import stack_of
 from psycopg import sql
 
 from clearsight.stack.supervisor import Stack
+
+examples.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("any machine")
+"""How long an example takes is the machine's affair."""
 
 
 @pytest.fixture(scope="session")

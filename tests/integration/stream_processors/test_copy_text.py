@@ -25,7 +25,9 @@ ROW = st.tuples(
 
 
 @given(rows=st.lists(ROW, min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_row(reporting: Any, rows: list[tuple[str | None, int | None, int, tuple[str, ...]]]) -> None:
     text = "".join(f"{field(a)}\t{number(b)}\t{instant(c)}\t{texts(d)}\n" for a, b, c, d in rows)
     with reporting.connect() as connection, connection.cursor() as cursor:

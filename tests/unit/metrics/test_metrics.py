@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import psycopg
 import pytest
+from kit.ports import free_port
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -113,7 +114,7 @@ def test_a_worker_serves_what_it_counted() -> None:
         pass
     metrics.landed(changes=3, logs=4, again=1, letters=2)
     answers = [[("a/0", 8), ("b/0", 7)], [(1.5,)]]
-    port = _free_port()
+    port = free_port()
     stop = serve(metrics, collector(answers), WorkerSettings(metrics_port=port))
     try:
         with closing(urlopen(f"http://127.0.0.1:{port}/metrics")) as answer:
@@ -138,7 +139,7 @@ def test_with_the_database_away_a_worker_still_tells_what_it_counted() -> None:
 
 
 def test_a_port_that_is_taken_stops_no_worker() -> None:
-    port = _free_port()
+    port = free_port()
     stop = serve(WorkerMetrics(), collector([]), WorkerSettings(metrics_port=port))
     serve(WorkerMetrics(), collector([]), WorkerSettings(metrics_port=port))()
     stop()
@@ -161,12 +162,3 @@ def _samples(text: str) -> dict[tuple[str, str], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
