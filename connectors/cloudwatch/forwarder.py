@@ -170,8 +170,7 @@ class Forwarder:
             return self._set_aside(pull, error)
         if polled is None:
             return True
-        message = backoff.succeeded()
-        if message:
+        if not pull.progress.is_failing and (message := backoff.succeeded()):
             log.warning("%s: %s", pull.name, message)
         self._health.settled(pull.name, pull.progress.through, pull.swept())
         self._checkpoint(pull)

@@ -91,7 +91,7 @@ class GroupPull:
         except DeliveryFailed:
             raise
         except Unavailable:
-            self.progress.failed()
+            self.progress.failed(window, self._clock())
             raise
         self.progress.complete(window, read)
         self.writer.seen.forget_before(self.progress.horizon)

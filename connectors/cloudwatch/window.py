@@ -21,6 +21,9 @@ LONGEST_SLICE_MS = 86_400_000
 SLICE_LINES = 10_000
 """About as many lines are read in one window: between two of them a narrower tier has its turn."""
 
+FIRST_RETRY_MS = 1_000
+LONGEST_RETRY_MS = 60_000
+
 
 class Tier(msgspec.Struct, frozen=True):
     back_ms: int
@@ -51,6 +54,9 @@ class _Place:
     cursor: int = 0
     """How far that one has come."""
     turn: int = 0
+    failures: int = 0
+    """In a row, of its own windows."""
+    retry_at: int = 0
 
     def settle(self, end: int, read_at: int, back_ms: int) -> None:
         """Everything up to `end` was delivered as it was at `read_at`, by whichever tier."""
@@ -135,6 +141,7 @@ class Progress:
         """Every page of the window was read, every new line of it delivered."""
         own = self._places[window.tier]
         own.cursor = window.end
+        own.failures = own.retry_at = 0
         own.settle(window.end, window.read_at, self._tiers[window.tier].back_ms)
         for place, tier in zip(self._places, self._tiers, strict=True):
             if window.start <= place.settled:
@@ -144,9 +151,19 @@ class Progress:
             self.through = max(self.through, min(window.end, window.read_at - self._settle_ms))
         self._fit_slice(window.end - window.start, lines)
 
-    def failed(self) -> None:
-        """A window could not be read to its end; the next try is a shorter one."""
+    def failed(self, window: Window, now: int) -> None:
+        """The window could not be read to its end: its tier waits twice as long after each time, no longer than its interval
+        or a minute, while the others are read; then its window is a shorter one."""
+        place, every_ms = self._places[window.tier], self._tiers[window.tier].every_ms
+        wait_ms = FIRST_RETRY_MS << min(place.failures, 16)
+        place.retry_at = now + min(wait_ms, every_ms, LONGEST_RETRY_MS)
+        place.failures += 1
         self._slice_ms = max(SHORTEST_SLICE_MS, self._slice_ms // 2)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether a tier has not been read since it failed, though others may have been."""
+        return any(place.failures for place in self._places)
 
     def wait_ms(self, now: int) -> int:
         """Until a window is due; 0 when one is."""
@@ -154,7 +171,8 @@ class Progress:
 
     def _wait_ms(self, number: int, now: int) -> int:
         place, tier = self._places[number], self._tiers[number]
-        return 0 if place.sweep is not None else tier.every_ms - abs(now - place.read_at)
+        wait_ms = 0 if place.sweep is not None else tier.every_ms - abs(now - place.read_at)
+        return max(wait_ms, min(place.retry_at - now, LONGEST_RETRY_MS))
 
     def _fit_slice(self, length_ms: int, lines: int) -> None:
         if lines > 2 * SLICE_LINES:

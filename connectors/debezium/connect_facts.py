@@ -13,6 +13,7 @@ from clearsight.doctor.connect import ConnectFacts
 from clearsight.doctor.finding import Away
 from clearsight.java_trace import cause_of
 from clearsight.settings import ConnectSettings
+from connectors.debezium.rebalancing import settled
 
 PLUGIN = "io.debezium.connector.postgresql.PostgresConnector"
 TIMEOUT_S = 4.0
@@ -43,12 +44,11 @@ def _unknown_name(error: BaseException | None) -> bool:
 
 def _facts(client: httpx.Client, plugins: dict[str, str], connector: str) -> ConnectFacts:
     place = f"/connectors/{quote(connector, safe='')}"
-    answer = client.get(place)
+    answer = settled(lambda: client.get(place), TIMEOUT_S / 2)
     if answer.status_code == httpx.codes.NOT_FOUND:
         return ConnectFacts(plugins=plugins, states=None, reason=None, config={})
     config = answer.raise_for_status().json()["config"]
-    status: dict[str, Any] = client.get(f"{place}/status").raise_for_status().json()
-    parts = [status["connector"], *status["tasks"]]
+    parts = _parts(client.get(f"{place}/status"))
     trace = next((part.get("trace", "") for part in parts if part["state"] == "FAILED"), None)
     return ConnectFacts(
         plugins=plugins,
@@ -56,3 +56,11 @@ def _facts(client: httpx.Client, plugins: dict[str, str], connector: str) -> Con
         reason=None if trace is None else cause_of(trace),
         config=config,
     )
+
+
+def _parts(answer: httpx.Response) -> list[dict[str, Any]]:
+    """The connector and its tasks; one that was made just now has no status yet."""
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return [{"state": "UNASSIGNED"}]
+    status: dict[str, Any] = answer.raise_for_status().json()
+    return [status["connector"], *status["tasks"]]

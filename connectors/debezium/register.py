@@ -20,10 +20,11 @@ from clearsight.mapping import Mapping
 from clearsight.settings import ConnectSettings, Settings, required
 from clearsight.tables import TableName
 from connectors.debezium.heartbeat import action_query
+from connectors.debezium.rebalancing import settled
 
 _POLL_S = 0.1
 _REQUEST_TIMEOUT_S = 30.0
-_RESTART_LIMIT_S = 5.0
+_RESTART_LIMIT_S = 15.0
 
 
 def connector_config(settings: Settings, mapping: Mapping) -> dict[str, str]:
@@ -99,22 +100,29 @@ def registered(connect: ConnectSettings) -> Registered | None:
     url = f"{connect.url}/connectors/{connect.connector_name}"
     try:
         with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
-            config = client.get(f"{url}/config")
+            config = settled(lambda: client.get(f"{url}/config"), connect.start_timeout_s)
             if config.status_code == httpx.codes.NOT_FOUND:
                 return None
-            offsets = client.get(f"{url}/offsets")
-            known = bool(offsets.json().get("offsets")) if offsets.is_success else False
-            return Registered(config.raise_for_status().json(), known)
+            offsets = settled(lambda: client.get(f"{url}/offsets"), connect.start_timeout_s)
+            return Registered(config.raise_for_status().json(), _has_position(offsets))
     except httpx.HTTPError as error:
         raise _away(connect, error) from None
 
 
+def _has_position(offsets: httpx.Response) -> bool:
+    """Not known of a Kafka Connect that has no such question yet."""
+    if offsets.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED):
+        return False
+    return bool(offsets.raise_for_status().json().get("offsets"))
+
+
 def _stop(client: httpx.Client, url: str, connect: ConnectSettings, config: dict[str, str]) -> None:
-    if client.get(f"{url}/config").status_code == httpx.codes.NOT_FOUND:
+    known = settled(lambda: client.get(f"{url}/config"), connect.start_timeout_s)
+    if known.status_code == httpx.codes.NOT_FOUND:
         new = {"name": connect.connector_name, "config": config, "initial_state": "STOPPED"}
         _until(lambda: client.post(f"{connect.url}/connectors", json=new), connect.start_timeout_s)
     else:
-        client.put(f"{url}/stop").raise_for_status()
+        settled(lambda: client.put(f"{url}/stop"), connect.start_timeout_s).raise_for_status()
     deadline = time.monotonic() + connect.start_timeout_s
     while True:
         answer = client.get(f"{url}/status")
@@ -142,13 +150,7 @@ def _away(connect: ConnectSettings, error: httpx.HTTPError) -> Unavailable:
 
 
 def _put(client: httpx.Client, url: str, config: dict[str, str], timeout_s: float) -> None:
-    """Connect answers 409 while it rebalances: ask again."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        answer = client.put(url, json=config)
-        if answer.status_code != httpx.codes.CONFLICT or time.monotonic() > deadline:
-            break
-        time.sleep(_POLL_S)
+    answer = settled(lambda: client.put(url, json=config), timeout_s)
     if answer.is_error:
         reason = _message(answer)
         raise SourceError(f"Kafka Connect refuses the connector: {reason}", _mend(reason, config))
@@ -192,7 +194,8 @@ def _restart_failed(client: httpx.Client, url: str) -> None:
     """Kafka Connect never restarts a task that failed, not even when it gets a configuration again that is the same."""
     if not _failed(client, url):
         return
-    client.post(f"{url}/restart", params={"includeTasks": True, "onlyFailed": True})
+    only_failed = {"includeTasks": True, "onlyFailed": True}
+    settled(lambda: client.post(f"{url}/restart", params=only_failed), _RESTART_LIMIT_S)
     deadline = time.monotonic() + _RESTART_LIMIT_S
     while _failed(client, url) and time.monotonic() < deadline:
         time.sleep(_POLL_S)

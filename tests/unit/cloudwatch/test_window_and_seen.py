@@ -67,7 +67,7 @@ class Run:
         if window is None:
             return
         if outcome == "fails":
-            self.progress.failed()
+            self.progress.failed(window, now)
             return
         fresh = self.fresh(window, now)
         if outcome in ("crashes", "fails half way"):
@@ -235,15 +235,41 @@ def test_a_long_stretch_comes_in_slices_that_grow_while_they_are_empty() -> None
 def test_a_window_that_failed_is_tried_again_shorter() -> None:
     progress = fresh_progress()
     now = START + 86_400_000
-    first = progress.next(now)
-    progress.failed()
-    again = progress.next(now)
-    assert first is not None
-    assert again is not None
+    first = due(progress, now)
+    progress.failed(first, now)
+    again = due(progress, now + HOT.every_ms)
     while again.tier != first.tier:
-        again = progress.next(now)
-        assert again is not None
+        again = due(progress, now + HOT.every_ms)
     assert (again.start, again.end - again.start) == (first.start, SLICE_MS // 2)
+
+
+def due(progress: Progress, now: int) -> Window:
+    window = progress.next(now)
+    assert window is not None
+    return window
+
+
+def test_a_tier_that_fails_waits_longer_each_time_while_the_others_are_read() -> None:
+    progress, now, tries, others = fresh_progress(), START + 3_600_000, [], 0
+    while len(tries) < 9:
+        window = progress.next(now)
+        if window is None:
+            now += 50
+        elif window.tier == 2:
+            tries.append(now)
+            progress.failed(window, now)
+            assert progress.is_failing
+        else:
+            progress.complete(window, 0)
+            others += 1
+    waits_s = [round((later - earlier) / 1000) for earlier, later in itertools.pairwise(tries)]
+    assert waits_s == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert others > sum(waits_s)
+    progress.complete(due(progress, now + 60_000), 0)
+    while progress.is_failing:
+        now += 60_000
+        progress.complete(due(progress, now), 0)
+    assert progress.swept[2] > START
 
 
 def test_a_clock_that_was_set_back_does_not_stop_reading() -> None:
