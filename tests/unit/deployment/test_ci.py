@@ -1,7 +1,8 @@
-"""The container engine of a CI run is ended with it, and one that ran before is not."""
+"""The container engine of a CI run is ended with it, and one that ran before is not; what failed has a second chance."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -28,6 +29,11 @@ esac
 """
 MAKE = """#!/usr/bin/env bash
 echo "made $1"
+[[ $1 != "${FAILS:-}" ]]
+"""
+PYTEST = """#!/usr/bin/env bash
+echo "pytest $*"
+exit "$AGAIN"
 """
 
 
@@ -38,7 +44,12 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(SCRIPTS, folder / ".ci")
     (folder / "Dockerfile").write_text("FROM python\n")
     (folder / "docker-compose.yml").write_text("")
-    programs = {"shared/tools/images/engine": ENGINE, "bin/docker": DOCKER, "bin/make": MAKE}
+    programs = {
+        "shared/tools/images/engine": ENGINE,
+        "bin/docker": DOCKER,
+        "bin/make": MAKE,
+        "checkout/.venv/bin/pytest": PYTEST,
+    }
     for name, text in programs.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,3 +107,41 @@ def test_an_interrupted_start_ends_it_too(checkout: Path, tmp_path: Path) -> Non
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(timeout=20) != 0
     until(lambda: not running(checkout).exists())
+
+
+def failed_in(checkout: Path, *tests: str) -> None:
+    """As pytest remembers it."""
+    cache = checkout / ".pytest_cache" / "v" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "lastfailed").write_text(json.dumps(dict.fromkeys(tests, True)))
+
+
+def run_with_a_failure(checkout: Path, again: int) -> subprocess.CompletedProcess[str]:
+    environ = environment(checkout, FAILS="test", AGAIN=str(again))
+    return subprocess.run([checkout / ".ci" / "run"], env=environ, capture_output=True, text=True, timeout=60)
+
+
+def test_what_passes_alone_is_named(checkout: Path) -> None:
+    failed_in(checkout, "tests/a.py::test_x", "tests/a.py::test_y[1]", "tests/b.py::test_z")
+    done = run_with_a_failure(checkout, again=0)
+    assert done.returncode == 0
+    assert "pytest --last-failed" in done.stdout
+    assert "passed the second time, find out why not the first:\n  tests/a.py::test_x\n" in done.stdout
+    assert "made test-compose" in done.stdout
+
+
+def test_what_fails_again_has_failed(checkout: Path) -> None:
+    failed_in(checkout, "tests/a.py::test_x")
+    done = run_with_a_failure(checkout, again=1)
+    assert done.returncode == 1
+    assert "failed again:\n  tests/a.py::test_x\n" in done.stdout
+    assert not running(checkout).exists()
+
+
+@pytest.mark.parametrize("files", [0, 4])
+def test_many_failures_and_none_that_is_known_have_no_second_chance(checkout: Path, files: int) -> None:
+    failed_in(checkout, *(f"tests/{number}.py::test_x" for number in range(files)))
+    done = run_with_a_failure(checkout, again=0)
+    assert done.returncode == 1
+    assert "pytest --last-failed" not in done.stdout
+    assert f"not tried again: {files} tests of {files} files failed" in done.stdout
