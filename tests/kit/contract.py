@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import psycopg
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from kit import kafka_connect
 from kit.waiting import until
 
 from clearsight.mapping import Mapping
@@ -32,6 +32,7 @@ from stream_processors.records import RawRecord
 PREFIX = "contract"
 NAMES = TopicNames(PREFIX)
 SIGNALS = f"{PREFIX}.signal"
+LIMIT_S = 90.0
 CONTRACT = Path(__file__).parents[1] / "data" / "contract.sql"
 MAPPING: Mapping = parse_mapping(
     """
@@ -113,10 +114,11 @@ class Contract:
         self.run(KEYLESS)
         create_topics(self.settings.kafka, MAPPING.tables())
         admin = AdminClient(self._servers)
-        admin.create_topics([NewTopic(SIGNALS, 1, 1)])[SIGNALS].result()
+        admin.create_topics([NewTopic(SIGNALS, 1, 1)])[SIGNALS].result(LIMIT_S)
         self._consumer = Consumer({**self._servers, "group.id": PREFIX, "enable.auto.commit": False})
-        topics = self._consumer.list_topics(timeout=10).topics
         read = [*NAMES.changes(MAPPING.tables()), NAMES.message, NAMES.transaction, NAMES.heartbeat]
+        until(lambda: set(read) <= self._topics().keys(), "the topics are known")
+        topics = self._topics()
         self._consumer.assign([TopicPartition(name, each, 0) for name in read for each in topics[name].partitions])
 
     def register(self, **changed: str) -> None:
@@ -134,15 +136,15 @@ class Contract:
     def forget_offsets(self, *meanwhile: str) -> None:
         """As when Connect's offsets are lost: the connector takes its snapshot anew. `meanwhile` runs while it stands."""
         url = f"{self.settings.connect.url}/connectors/{PREFIX}"
-        httpx.put(f"{url}/stop").raise_for_status()
-        until(lambda: httpx.get(f"{url}/status").json()["connector"]["state"] == "STOPPED")
-        until(lambda: httpx.delete(f"{url}/offsets").is_success)
+        kafka_connect.tell("PUT", f"{url}/stop")
+        until(lambda: kafka_connect.states(url) == ("STOPPED",), "the connector stands")
+        until(lambda: kafka_connect.ask("DELETE", f"{url}/offsets").is_success, "its offsets are gone")
         self.run(*meanwhile)
-        httpx.put(f"{url}/resume").raise_for_status()
+        kafka_connect.tell("PUT", f"{url}/resume")
 
     def failure(self) -> str:
         """Why the connector's task failed; empty where none did."""
-        status = httpx.get(f"{self.settings.connect.url}/connectors/{PREFIX}/status").raise_for_status().json()
+        status = kafka_connect.tell("GET", f"{self.settings.connect.url}/connectors/{PREFIX}/status").json()
         return "".join(task.get("trace", "") for task in status["tasks"])
 
     def run(self, *statements: str) -> None:
@@ -156,7 +158,7 @@ class Contract:
         producer = Producer(self._servers)
         value = json.dumps({"type": "execute-snapshot", "data": data})
         producer.produce(SIGNALS, value.encode(), PREFIX.encode())
-        producer.flush(10)
+        assert producer.flush(LIMIT_S) == 0
 
     def caught_up(self) -> None:
         """Wait for a transaction of its own: what was committed before has come then, as one producer sends in order."""
@@ -165,13 +167,17 @@ class Contract:
         self.run(f"SELECT pg_logical_emit_message(true, 'clearsight', '{content}')")
         self.until(lambda records: content in map(said, records))
 
-    def until(self, holds: Callable[[list[RawRecord]], bool], timeout_s: float = 30) -> None:
+    def until(self, holds: Callable[[list[RawRecord]], bool], timeout_s: float = LIMIT_S) -> None:
         """Read until this holds of all records so far. Fails the test where it never does."""
         until(lambda: self._read() or holds(self.records), "the records", timeout_s)
 
     def close(self) -> None:
         self._consumer.close()
         self.source.close()
+
+    def _topics(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._consumer.list_topics(timeout=LIMIT_S).topics
+        return found
 
     def _read(self) -> None:
         for record in self._consumer.consume(10_000, 0.1):
@@ -206,7 +212,7 @@ class Writers:
         """Wait until this many more were committed."""
         with self._wrote:
             enough = self._written + commits
-            assert self._wrote.wait_for(lambda: self._written >= enough, 30), "the sessions do not write"
+            assert self._wrote.wait_for(lambda: self._written >= enough, LIMIT_S), "the sessions do not write"
 
     def _write(self) -> None:
         with psycopg.connect(self._dsn, autocommit=True) as connection:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from kit import kafka_connect
 from kit.stacks import stack_of
+from kit.waiting import until
 from pydantic import SecretStr
 
 from clearsight.errors import SourceError
@@ -55,16 +56,16 @@ def answers(settings: Settings) -> dict[str, str]:
         "connectors/clearsight/tasks",
         "connectors?expand=info",
     )
-    return {path: httpx.get(f"{settings.connect.url}/{path}").raise_for_status().text for path in paths}
+    return {path: kafka_connect.tell("GET", f"{settings.connect.url}/{path}").text for path in paths}
 
 
 def stored(settings: Settings, topic: str = "clearsight.connect.config") -> list[bytes]:
     consumer = Consumer({"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": "test"})
-    end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]
+    end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1]
     consumer.assign([TopicPartition(topic, 0, 0)])
     values: list[bytes] = []
     while True:
-        for record in consumer.consume(1000, 10):
+        for record in consumer.consume(1000, 1):
             values.append(record.value() or b"")
             if (record.offset() or 0) + 1 >= end:
                 consumer.close()
@@ -82,9 +83,9 @@ def test_only_the_reference_is_answered_and_stored(stack: Stack, password: str) 
 
 
 def test_the_connector_logs_in_with_it(stack: Stack, password: str) -> None:
-    with psycopg.connect(state.load(stack.home).settings["source"]["admin_dsn"]) as connection:
-        active = connection.execute("SELECT active FROM pg_replication_slots WHERE slot_name = 'clearsight'").fetchone()
-    assert active == (True,)
+    active = "SELECT active FROM pg_replication_slots WHERE slot_name = 'clearsight'"
+    with psycopg.connect(state.load(stack.home).settings["source"]["admin_dsn"], autocommit=True) as connection:
+        until(lambda: connection.execute(active).fetchone() == (True,), "its slot is read")
 
 
 def test_what_connect_cannot_resolve_is_named(stack: Stack) -> None:

@@ -17,7 +17,7 @@ from clearsight.stack import state
 from clearsight.stack.state import REPORT_DATABASE, SOURCE_DATABASE
 from clearsight.stack.supervisor import Stack
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 TOPIC = "clearsight.forecast.inputs"
 ROWS = 20_000
@@ -54,7 +54,7 @@ class Site:
     def sent(self) -> int:
         """How many records the topic holds."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        numbers = self._admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        numbers = self._admin.list_topics(TOPIC, timeout=60).topics[TOPIC].partitions
         ends = self._admin.list_offsets({TopicPartition(TOPIC, number): latest for number in numbers})
         return sum(int(end.result().offset) for end in ends.values())
 
@@ -72,7 +72,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with stack_of(tmp_path_factory.mktemp("redelivery"), "worker") as stack:
         site = Site(stack)
-        until(lambda: site.report.execute("SELECT 1 FROM rpt.fact_row_change").fetchone(), "the stream runs", 60)
+        until(lambda: site.report.execute("SELECT 1 FROM rpt.fact_row_change").fetchone(), "the stream runs")
         yield site
 
 
@@ -80,15 +80,15 @@ def sent_again(site: Site, meanwhile: tuple[str, ...]) -> bool:
     """Whether Connect, killed in the middle of a transaction, sent some of it twice. All of it landed once."""
     node, before = f"node-{uuid4()}", site.sent()
     site.commit(node)
-    until(lambda: site.sent() > before, "the transaction is being sent", 60)
+    until(lambda: site.sent() > before, "the transaction is being sent")
     site.kill_connect()
     for statement in meanwhile:
         site.source.execute(statement.encode())
     site.stack.up()
-    until(lambda: site.landed(node)[1] == ROWS, "the whole transaction has landed", 90)
+    until(lambda: site.landed(node)[1] == ROWS, "the whole transaction has landed", 180)
     site.source.execute("INSERT INTO forecast.users (user_id, name, email) VALUES (%s, 'b', 'b')", [last := uuid4()])
     query = "SELECT 1 FROM rpt.fact_row_change WHERE row_key = %s"
-    until(lambda: site.report.execute(query, [str(last)]).fetchone(), "what was committed later has landed", 60)
+    until(lambda: site.report.execute(query, [str(last)]).fetchone(), "what was committed later has landed")
     assert site.landed(node) == (ROWS, ROWS)
     return site.sent() - before > ROWS
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
+from kit import kafka_connect
 from kit.stacks import stack_of
 from kit.waiting import until
 
@@ -76,27 +76,27 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     with stack_of(tmp_path_factory.mktemp("stream"), "worker") as stack:
         flow = Flow(stack)
         flow.landed(flow.add_user())
+        until(lambda: flow.ask("SELECT 1 FROM rpt.source_state"), "a heartbeat has landed")
         yield flow
 
 
 def test_a_table_that_was_unpublished_for_a_moment_is_a_gap_of_it(flow: Flow) -> None:
     publication = flow.settings.source.publication
-    (before,) = flow.source.execute("SELECT now()").fetchall()
     flow.source.execute(f"ALTER PUBLICATION {publication} DROP TABLE {TABLE}".encode())
     missed = flow.add_user()
-    (after,) = flow.source.execute("SELECT now()").fetchall()
+    (missed_at,) = flow.source.execute("SELECT now()").fetchall()
     flow.source.execute(f"ALTER PUBLICATION {publication} ADD TABLE {TABLE}".encode())
     flow.landed(flow.add_user())
     topic, since, until_, _ = flow.gap(0)
     assert topic == f"clearsight.{TABLE}"
-    assert since < before[0] < after[0] < until_
+    assert since < missed_at[0] < until_
     assert flow.ask("SELECT 1 FROM rpt.fact_row_change WHERE row_key = %s", missed) == []
 
 
 def test_registering_again_changes_nothing(flow: Flow) -> None:
     first = stream(flow.settings, flow.settings.mapping)
-    httpx.delete(flow.connector).raise_for_status()
-    until(lambda: httpx.get(flow.connector).status_code == httpx.codes.NOT_FOUND, "the connector is gone")
+    kafka_connect.tell("DELETE", flow.connector)
+    until(lambda: not kafka_connect.is_known(flow.connector), "the connector is gone")
     assert stream(flow.settings, flow.settings.mapping) == first
     assert flow.landed(flow.add_user())[0] == first.epoch == 1
     assert len(flow.ask(GAPS)) == 1
@@ -118,7 +118,8 @@ def test_a_lost_slot_is_refused_until_a_new_snapshot_is_asked_for_and_then_a_gap
     topic, since, until_, _ = flow.gap(1)
     assert topic == "*"
     assert since < lost_at[0] < until_
-    assert flow.ask("SELECT 1 FROM rpt.row_snapshot WHERE row_key = %s", missed) == [(1,)]
+    seen = "SELECT 1 FROM rpt.row_snapshot WHERE row_key = %s"
+    until(lambda: flow.ask(seen, missed) == [(1,)], "the snapshot's row has landed")
 
 
 def test_what_is_covered_goes_no_further_than_the_heartbeats_that_the_slot_has_acknowledged(flow: Flow) -> None:
