@@ -106,21 +106,22 @@ def wait_until_landed(
     timeout_s: float,
     progress: Callable[[Landed], None],
     poll_s: float = POLL_S,
+    clock_s: Callable[[], float] = time.monotonic,
 ) -> Landed:
     """Look until everything is there and nothing moves any more, or nothing more has come for `timeout_s`.
 
     What is missing then is in the answer.
     """
     changes, lines = truth.changes(since), truth.log_lines(since)
-    give_up_s = time.monotonic() + timeout_s
+    give_up_s = clock_s() + timeout_s
     before: Landed | None = None
     while True:
         landed = reporting.look(changes, lines, since)
         progress(landed)
         if before and landed.lost < before.lost:
-            give_up_s = time.monotonic() + timeout_s
+            give_up_s = clock_s() + timeout_s
         settled = landed.lost == 0 and landed == before
-        if settled or time.monotonic() > give_up_s:
+        if settled or clock_s() > give_up_s:
             return landed
         before = landed
         time.sleep(poll_s)

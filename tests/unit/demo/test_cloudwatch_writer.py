@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.waiting import until
 
 from clearsight.demo.cloudwatch_writer import (
     BATCH_MAX_BYTES,
@@ -86,8 +87,10 @@ def test_refused_lines_are_counted() -> None:
 
 
 def test_what_could_not_be_sent_is_said() -> None:
-    written = writer(Service(failures=10**9))
+    service = Service(failures=10**9)
+    written = writer(service)
     written.put("/g", "s", 1, "never")
+    until(lambda: service.failures < 10**9, "it was tried")
     with pytest.raises(Unavailable, match="1 log lines too few: ConnectionError"):
         written.close(timeout_s=0.1)
 
