@@ -143,10 +143,11 @@ def test_an_area_that_hangs_is_left_behind() -> None:
     forever = threading.Event()
 
     def hang() -> Examination:
-        forever.wait(30)
+        forever.wait()
         return Examination("kafka", ())
 
-    source_, kafka = run({"source": of_source, "kafka": hang}, 0.2, lambda area: None)
+    judged = of_source()
+    source_, kafka = run({"source": lambda: judged, "kafka": hang}, 2, lambda area: None)
     forever.set()
     assert source_.kinds == []
     ((_, finding),) = kafka.kinds

@@ -17,7 +17,7 @@ from stream_processors.records import RawRecord
 
 pytestmark = pytest.mark.unit
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 MANY = 6
 
 

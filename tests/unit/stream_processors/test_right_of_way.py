@@ -12,7 +12,7 @@ from stream_processors.right_of_way import LONGEST_S, STEP, RightOfWay
 
 pytestmark = pytest.mark.unit
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 def test_all_items_come_in_their_order() -> None:
