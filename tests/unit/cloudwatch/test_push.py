@@ -148,12 +148,13 @@ class Pushed:
 
 
 @contextmanager
-def running(bench: Bench) -> Iterator[None]:
+def running(bench: Bench, every_ms: int = 20) -> Iterator[None]:
+    """`every_ms` of its clock pass with each cycle."""
     ended = threading.Event()
 
     def loop() -> None:
         while not ended.is_set():
-            bench.cycles(1, every_ms=20)
+            bench.cycles(1, every_ms=every_ms)
 
     thread = threading.Thread(target=loop)
     thread.start()
@@ -193,15 +194,15 @@ def test_push_and_pull_of_the_same_line_are_one_event(tmp_path: Path) -> None:
     bench.cycles(1)
     wanted = {"logGroupName": "/g", "filterName": "f", "filterPattern": "", "destinationArn": FIREHOSE}
     bench.service.call("PutSubscriptionFilter", **wanted)
-    with running(bench):
-        pushed = Pushed(bench)
-        for number in range(20):
-            bench.service.put((bench.clock.now, f"line {number:02}"))
-            if number % 3:
-                assert pushed.post(*deliveries).status_code == 200
-            else:
-                later += deliveries
-            deliveries.clear()
+    for number in range(20):
+        bench.service.put((bench.clock.now, f"line {number:02}"))
+        if number % 3:
+            with running(bench, every_ms=0):
+                assert Pushed(bench).post(*deliveries).status_code == 200
+        else:
+            later += deliveries
+        deliveries.clear()
+        bench.cycles(1, every_ms=50)
     bench.cycles(40)
     assert {record.origin for record in bench.lines()} == {"pull", "push"}
     assert bench.messages() == [f"line {number:02}" for number in range(20)]
@@ -431,14 +432,8 @@ def test_motos_own_subscription_reaches_the_topic(kinesis: Any, tmp_path: Path) 
 def test_a_position_is_kept_only_when_the_lines_are_in_kafka(kinesis: Any, bench: Bench) -> None:
     kinesis.put_record(StreamName="logs", Data=payload(line(1)), PartitionKey="1")
     bench.broker.refuse = 1
-    with running(bench):
-        thread = threading.Thread(target=reader(kinesis, bench).run)
-        bench.stopping.clear()
-        thread.start()
-        while not bench.messages():
-            pass
-    bench.stopping.set()
-    thread.join(10)
+    with reading(reader(kinesis, bench), bench):
+        until(bench.messages, "it is delivered")
     assert bench.messages() == ["line 1"]
 
 
