@@ -12,7 +12,7 @@ import uvicorn
 from api.main import create_api
 from clearsight.settings import Settings
 
-START_LIMIT_S = 20.0
+START_LIMIT_S = 60.0
 
 
 @contextmanager

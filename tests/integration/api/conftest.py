@@ -79,6 +79,10 @@ class Story:
     def __post_init__(self) -> None:
         self.scenario_key = self._key("dim_scenario", "scenario_id", self.scenario_id, name="Winter plan")
 
+    def within_a_day(self) -> None:
+        """Begin early enough that no midnight comes between what is told."""
+        self.now = min(self.now, self.now.replace(hour=23, minute=50, second=0))
+
     def user(self, user_id: str, name: str) -> int:
         return self._key("dim_user", "user_id", user_id, name=name)
 

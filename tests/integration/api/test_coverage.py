@@ -27,9 +27,7 @@ T0 = datetime(2026, 11, 22, 12, tzinfo=UTC)
 INSTANTS = st.integers(0, 5).map(lambda minutes: T0 + timedelta(minutes=minutes))
 MAYBE = st.one_of(st.none(), INSTANTS)
 PLACES = ("t/0", "t/1", "u/0")
-EXAMPLES = examples(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+EXAMPLES = examples(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ async def test_a_question_over_a_hidden_connection_error_is_no_error(server: Ser
         assert [answer.status_code for answer in answers] == [200] * 3
         with psycopg.connect(server.dsn("postgres", "clearsight"), autocommit=True) as administrator:
             administrator.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'clearsight-api'"
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'clearsight-api'"
             )
         answers = await asyncio.gather(*(client.get(path) for _ in range(3)))
         assert [answer.status_code for answer in answers] == [200] * 3
@@ -95,6 +95,6 @@ def test_one_after_the_other_finds_a_place_every_time(server: Server, story: Any
         report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
         api=ApiSettings(heavy_questions=1, pool_size=4),
     )
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         statuses = [client.get("/rca/errors/top-categories").status_code for _ in range(100)]
     assert set(statuses) == {200}

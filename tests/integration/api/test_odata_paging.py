@@ -28,12 +28,15 @@ FROM generate_series(1, %(rows)s) n
 
 @pytest.fixture
 def lines(server: Server, story: Any) -> Iterator[int]:
-    """The key of a scenario with ROWS lines, 40 a second; more land until the end, before, among and behind them."""
+    """The key of a scenario with ROWS lines, 40 a second; more land until the end, before, among and behind them: so many
+    that a reader comes to an end, however much slower it is."""
     done = threading.Event()
 
     def land() -> None:
         with psycopg.connect(server.dsn("clearsight_owner", "clearsight"), autocommit=True) as connection:
-            while not done.is_set():
+            landed = 0
+            while not done.is_set() and landed < ROWS:
+                landed += 150
                 for later in (-60, 1250, 2600):
                     connection.execute(LINES, {"later": later, "rows": 50, "scenario": story.scenario_key})
 

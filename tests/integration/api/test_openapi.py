@@ -84,7 +84,7 @@ def url(server: Server) -> Iterator[str]:
 @schema.parametrize()
 @EXAMPLES
 def test_every_answer_is_documented(case: Any, known: None, url: str) -> None:
-    case.call_and_validate(base_url=url, checks=CHECKS, timeout=20)
+    case.call_and_validate(base_url=url, checks=CHECKS, timeout=60)
 
 
 def answers() -> Iterator[tuple[str, dict[str, Any]]]:

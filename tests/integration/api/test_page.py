@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
+from kit.ports import free_port
 from kit.waiting import until
 
 pytestmark = pytest.mark.integration
 
 COMMAND = [sys.executable, "-m", "clearsight"]
 
+get = partial(httpx.get, timeout=60)
+
 
 @pytest.fixture(scope="module")
 def environment(server, tmp_path_factory) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     return {
         **os.environ,
         "CLEARSIGHT_HOME": str(tmp_path_factory.mktemp("home")),
         "CLEARSIGHT_REPORT__API_DSN": server.dsn("clearsight_api", "clearsight"),
-        "CLEARSIGHT_API__PORT": str(port),
+        "CLEARSIGHT_API__PORT": str(free_port()),
     }
 
 
@@ -41,12 +41,12 @@ def url(environment) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/health/live").status_code == 200
+        return get(f"{address}/health/live").status_code == 200
     except httpx.TransportError:
         return False
 
@@ -63,7 +63,7 @@ def failed_run(story, by: str | None = None):
 
 def test_the_page_shows_error_cause_and_what_was_ruled_out(story, url):
     run = failed_run(story)
-    answer = httpx.get(f"{url}/run/{run.run_id}")
+    answer = get(f"{url}/run/{run.run_id}")
     assert answer.status_code == 200
     for text in ("demand.growth", "-400", "no context: changed out of band", "price.list_price", "Data as of"):
         assert text in answer.text
@@ -73,21 +73,21 @@ def test_the_page_shows_error_cause_and_what_was_ruled_out(story, url):
 
 def test_the_page_links_the_correlation_id(story, url):
     run = failed_run(story, by="dee")
-    page = httpx.get(f"{url}/run/{run.run_id}").text
+    page = get(f"{url}/run/{run.run_id}").text
     assert f"/rca/correlation/{run.correlation_id}" in page
     assert f"/rca/scenario/{story.scenario_id}/audit-trail" in page
 
 
 def test_the_start_page_lists_failed_runs(story, url):
     run = failed_run(story)
-    answer = httpx.get(url)
+    answer = get(url)
     assert answer.status_code == 200
     assert f"/run/{run.run_id}" in answer.text
 
 
 @pytest.mark.parametrize("run_id", ["unknown", "%00", "<script>alert(1)</script>", "x" * 5000])
 def test_the_page_of_an_unknown_run(story, url, run_id):
-    answer = httpx.get(f"{url}/run/{run_id}")
+    answer = get(f"{url}/run/{run_id}")
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
 

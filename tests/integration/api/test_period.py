@@ -29,6 +29,7 @@ async def every_page(client, question, **parameters):
 
 async def test_what_fails_most(story, client):
     node = f"node-{uuid.uuid4().hex[:8]}"
+    story.within_a_day()
     for _ in range(3):
         story.start_run().fail(node, "timeout", "TimeoutError", "too long", stack="File a.py")
     story.start_run().succeed()

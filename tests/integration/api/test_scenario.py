@@ -182,6 +182,7 @@ async def test_a_run_of_another_scenario_is_no_run_of_this_one(story, client):
 
 
 async def test_errors_of_a_scenario(story, client):
+    story.within_a_day()
     story.start_run().succeed()
     bad = story.start_run()
     bad.fail("demand", "timeout", "TimeoutError", "too long", stack="File a.py")

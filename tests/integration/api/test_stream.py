@@ -82,8 +82,8 @@ def listen(
     """The next events of the timeline, until they are enough; `begun` is called once the stream stands."""
     headers = {"Last-Event-ID": last} if last else {}
     found: list[Told] = []
-    give_up_s = time.monotonic() + 30
-    with httpx.stream("GET", f"{url}/rca/events/stream", params=filters, headers=headers, timeout=20) as response:
+    give_up_s = time.monotonic() + 120
+    with httpx.stream("GET", f"{url}/rca/events/stream", params=filters, headers=headers, timeout=60) as response:
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"].startswith("text/event-stream")
         for event in told(response):
@@ -228,10 +228,10 @@ def test_filters_and_fields(reporting: Reporting, url: str) -> None:
 def test_bad_input_is_refused_before_the_stream_begins(
     reporting: Reporting, url: str, parameters: dict[str, str], headers: dict[str, str], field: str
 ) -> None:
-    answer = httpx.get(f"{url}/rca/events/stream", params=parameters, headers=headers)
+    answer = httpx.get(f"{url}/rca/events/stream", params=parameters, headers=headers, timeout=60)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
 
 
 def test_an_unknown_scenario_is_a_404(reporting: Reporting, url: str) -> None:
-    assert httpx.get(f"{url}/rca/events/stream", params={"scenario": "nobody's"}).status_code == 404
+    assert httpx.get(f"{url}/rca/events/stream", params={"scenario": "nobody's"}, timeout=60).status_code == 404
