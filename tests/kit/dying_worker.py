@@ -79,12 +79,19 @@ def run(worker: Worker) -> None:
     idle = 0
     while idle < IDLE_POLLS:
         batch = worker.read()
-        idle = idle + 1 if worker.source.assigned and not batch.records else 0
+        idle = idle + 1 if not batch.records and _has_read_all(worker) else 0
         if batch.records:
             worker.source.landing()
             worker.land(batch)
     worker.tick()
     worker.close()
+
+
+def _has_read_all(worker: Worker) -> bool:
+    """What its partitions held when it got them, however slow Kafka is."""
+    in_step = worker.source._in_step
+    lanes = in_step._lanes.values()
+    return bool(lanes) and not in_step.waiting and all(lane.next_offset >= lane.end for lane in lanes)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import threading
 
 from kit.watched import COMMIT, WatchedConnection
 
-LIMIT_S = 30
+LIMIT_S = 120
 BATCH = "UPDATE rpt.consumer_position"
 """What only the transaction of a batch does."""
 

@@ -116,7 +116,7 @@ def test_a_line_and_the_place_of_its_run_land_at_the_same_time(reporting: Any) -
             reporting.until_waiting(threads.index(thread) + 1)
         holder.rollback()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert [row[7:] for row in reporting.facts()["logs"]] == [("correlated", "s1", "r1")]
 
 
@@ -144,7 +144,7 @@ class _Publisher:
     def landed(self, _connection: Any, landed: Landed) -> None:
         self.calls += 1
         if self.calls == 1:
-            self.may_fail.wait(10)
+            self.may_fail.wait(60)
             raise Unavailable("publishing failed", "mend it")
         self.published.append(landed)
 

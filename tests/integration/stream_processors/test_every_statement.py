@@ -31,7 +31,7 @@ from stream_processors.land import Landing
 from stream_processors.positions import Gap, Identity, Ownership, Partition, Start
 from stream_processors.records import RawRecord
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 MAPPING = load_mapping(DEFAULT_MAPPING)
 DECODE = Decoder(MAPPING, NAMES)

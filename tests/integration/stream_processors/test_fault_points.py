@@ -19,7 +19,7 @@ from clearsight.errors import LandingError
 from clearsight.topics import TopicNames
 from stream_processors.undecodable import IN_A_ROW
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 AT_ONCE = 3
 STORY = tell()

@@ -55,7 +55,7 @@ def race(reporting: Any, held_by: str, first: Step, second: Step) -> None:
             reporting.until_waiting(place + 1)
         holder.rollback()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     if failed:
         raise failed[0]
 

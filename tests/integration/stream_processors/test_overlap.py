@@ -22,7 +22,7 @@ from stream_processors.records import RawRecord
 
 pytestmark = pytest.mark.integration
 
-LIMIT_S = 30
+LIMIT_S = 60
 
 EITHER_ORDER = pytest.mark.parametrize("swapped", [False, True], ids=["as named", "swapped"])
 

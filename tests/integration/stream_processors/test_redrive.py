@@ -235,7 +235,7 @@ def test_two_redrives_and_a_worker_at_once(reporting: Any, in_order: Any) -> Non
 
         def landing(land: Any = land, together: Any = together, failures: Any = failures) -> None:
             try:
-                together.wait(10)
+                together.wait(60)
                 for record in reversed(RECORDS):
                     land([record])
             except BaseException as error:
@@ -243,7 +243,7 @@ def test_two_redrives_and_a_worker_at_once(reporting: Any, in_order: Any) -> Non
 
         def redriving(together: Any = together, failures: Any = failures) -> None:
             try:
-                together.wait(10)
+                together.wait(60)
                 redrive(reporting)
             except BaseException as error:
                 failures.append(error)
@@ -252,7 +252,7 @@ def test_two_redrives_and_a_worker_at_once(reporting: Any, in_order: Any) -> Non
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join()
         assert failures == []
         reporting.settle()
         assert reporting.facts() == in_order

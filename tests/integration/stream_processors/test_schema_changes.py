@@ -139,7 +139,7 @@ def test_workers_at_the_same_time(reporting: Any, in_order: Any) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join()
         assert failed == []
         assert reporting.facts()["schema changes"] == in_order
 
@@ -156,7 +156,7 @@ def test_a_batch_that_waited_while_another_worker_saw_a_change_begins_anew(repor
             reporting.until_waiting(place + 1)
         holder.rollback()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert [row[:3] for row in told(reporting)] == [("columns.added", ["unit"], []), ("columns.dropped", [], ["unit"])]
 
 
