@@ -16,7 +16,8 @@ from sql.migrate import migrate
 
 pytestmark = pytest.mark.integration
 
-BIG = ("fact_row_change", "fact_user_action", "fact_cloudwatch_log")
+LARGE = "SELECT relname FROM pg_class WHERE relname LIKE 'fact\\_%' AND reltuples > 10000"
+"""Of a month that has just begun there are few rows, which no index would find sooner."""
 SEED = Path("tests/integration/api/seeded.sql")
 
 
@@ -61,7 +62,7 @@ def test_a_table_s_preview(seeded: Server, view: str) -> None:
 @pytest.mark.parametrize("view", sorted(views()))
 def test_each_column_is_filtered_sorted_and_counted(seeded: Server, view: str) -> None:
     with connect(seeded) as connection:
-        connection.execute("SET statement_timeout = '30s'")
+        connection.execute("SET statement_timeout = '120s'")
         for each in views()[view].columns:
             name = f'"{each.name}"'
             for statement in (
@@ -72,7 +73,6 @@ def test_each_column_is_filtered_sorted_and_counted(seeded: Server, view: str) -
                 connection.execute(statement.encode())
 
 
-DAYS = "'2026-01-01'"
 FOLDED = {
     "actions a day of a period": """
         select "rows"."occurred_on" as "occurred_on", count(1) as "a0"
@@ -100,11 +100,16 @@ FOLDED = {
         select "_"."name", "_"."old_value" from ({input_changes}) "_" where "_"."scenario_key" = 9
         order by "_"."event_seq" desc limit 501""",
 }
-del DAYS
 
 
-def explained(connection: psycopg.Connection[Any], statement: str) -> str:
-    return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}".encode()))
+def explained(connection: psycopg.Connection[Any], statement: str) -> list[str]:
+    return [line for (line,) in connection.execute(f"EXPLAIN {statement}".encode())]
+
+
+def read_whole(connection: psycopg.Connection[Any], plan: list[str]) -> list[str]:
+    """Its large facts that are read from end to end."""
+    large = {name for (name,) in connection.execute(LARGE.encode())}
+    return [line for line in plan if "Seq Scan on" in line and large & set(line.split())]
 
 
 @pytest.mark.parametrize("login", ["clearsight_bi", "anne"])
@@ -114,11 +119,10 @@ def test_an_index_answers_what_a_visual_asks(seeded: Server, name: str, login: s
     with connect(seeded, login) as connection:
         plan = explained(connection, statement)
         assert connection.execute(statement.encode()).fetchall() or login == "anne"
-    whole = [line for line in plan.splitlines() if "Seq Scan on" in line and any(fact in line for fact in BIG)]
-    assert not whole, plan
+        assert not read_whole(connection, plan), "\n".join(plan)
 
 
 def test_the_plan_test_would_find_one(seeded: Server) -> None:
     with connect(seeded) as connection:
         plan = explained(connection, "select count(*) from bi.logs where message like '%x%'")
-    assert any("Seq Scan on" in line and "fact_cloudwatch_log" in line for line in plan.splitlines())
+        assert any("fact_cloudwatch_log" in line for line in read_whole(connection, plan))
