@@ -21,6 +21,11 @@ def too_much(error: Exception) -> bool:
     return isinstance(error, errors.TransactionTimeout)
 
 
+def passes(error: Exception) -> bool:
+    """Whether it may go later, at once or in parts: no reason to stop."""
+    return away(error) or too_much(error)
+
+
 def refuses_value(error: psycopg.Error) -> bool:
     """Whether Postgres will never take a value of this batch: out of range, not text, too long for an index."""
     return isinstance(error, psycopg.DataError) or (error.sqlstate or "").startswith("54")

@@ -25,7 +25,7 @@ from clearsight.settings import Settings, required
 from clearsight.topics import AUDIT_MAX_BYTES, TopicNames
 from stream_processors import gaps, marks
 from stream_processors.batch import Batch, Span, assemble
-from stream_processors.database_errors import away, too_much
+from stream_processors.database_errors import away, passes
 from stream_processors.deadline import Closing
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
@@ -136,7 +136,7 @@ class Worker:
             self._mark(connection)
             self._check_topics()
         except (psycopg.Error, KafkaException, Unavailable) as error:
-            if isinstance(error, psycopg.Error) and not away(error) and not too_much(error):
+            if isinstance(error, psycopg.Error) and not passes(error):
                 raise
             log.warning("not done this time, again in a second: %s", first_line_of(error))
 
@@ -157,7 +157,7 @@ class Worker:
 
     def _land(self, batch: Batch) -> Landed:
         try:
-            for attempt in self._while_away():
+            for attempt in self._while(away):
                 with attempt:
                     if attempt.num > 1:
                         log.warning("the reporting database is away; trying the batch again (attempt %d)", attempt.num)
@@ -183,7 +183,7 @@ class Worker:
         try:
             if self._broken is not None:
                 raise self._broken
-            for attempt in self._while_away():
+            for attempt in self._while(passes):  # a transaction that waits for Kafka may meet its limit
                 with attempt, self._meter.step("publish"):
                     connection = self._publishing = _usable(self._publishing, self._connect)
                     for _, landed in done:
@@ -196,10 +196,10 @@ class Worker:
             raise
         self.source.landed(_furthest([span for spans, _ in done for span in spans]))
 
-    def _while_away(self) -> Iterable[stamina.Attempt]:
+    def _while(self, passing: Callable[[Exception], bool]) -> Iterable[stamina.Attempt]:
         """Attempts for as long as the reporting database may be away."""
         limit_s = self._settings.worker.database_retry_s
-        return stamina.retry_context(on=away, attempts=None, timeout=limit_s, wait_initial=0.1, wait_max=2.0)
+        return stamina.retry_context(on=passing, attempts=None, timeout=limit_s, wait_initial=0.1, wait_max=2.0)
 
     def _publish_outbox(self) -> None:
         connection = self._publishing = _usable(self._publishing, self._connect)

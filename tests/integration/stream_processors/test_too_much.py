@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -12,15 +12,18 @@ from kit.arrival import transaction
 from kit.debezium import NAMES, T0_US, log_line, partitioned
 from kit.story import INPUTS, an_input
 from psycopg.errors import TransactionTimeout
+from pydantic import SecretStr
 
 from clearsight.errors import LandingError
 from clearsight.mapping_file import DEFAULT_MAPPING, load_mapping
+from clearsight.settings import ReportSettings, Settings
 from stream_processors.batch import assemble
 from stream_processors.deadline import Closing
 from stream_processors.decode import Decoder
 from stream_processors.isolate import land_isolating
-from stream_processors.land import Landing
+from stream_processors.land import Landed, Landing
 from stream_processors.records import RawRecord
+from stream_processors.worker import Worker
 
 pytestmark = pytest.mark.integration
 
@@ -84,23 +87,43 @@ def test_a_record_that_takes_too_long_alone_is_named_and_is_no_dead_letter(repor
 def test_what_is_overdue_is_closed_in_turns(reporting: Any) -> None:
     lines = [log_line(n, T0_US + n, "x", correlation_id=f"c{n}") for n in range(MANY)]
     reporting.worker()(partitioned(lines))
-    closing = Closing(MAPPING, 0.0)
+    overdue = Closing(MAPPING, 0.0)
     with slow(reporting, "UPDATE", "fact_cloudwatch_log"):
         with hurried(reporting) as connection, pytest.raises(TransactionTimeout):
-            closing.turn(connection)
+            overdue.turn(connection)
         while reporting.rows("SELECT FROM rpt.fact_cloudwatch_log WHERE link = 'pending'"):
-            turn(closing, reporting)
+            turn(overdue, reporting)
     assert reporting.rows("SELECT link, revision, count(*) FROM rpt.fact_cloudwatch_log GROUP BY 1, 2") == [
         ("unlinked", 2, MANY)
     ]
 
 
-def turn(closing: Closing, reporting: Any) -> None:
+def turn(overdue: Closing, reporting: Any) -> None:
     """As a worker takes one: what was too much is tried again."""
     connection = hurried(reporting)
     try:
-        closing.turn(connection)
+        overdue.turn(connection)
     except TransactionTimeout:
         pass
     finally:
         connection.close()
+
+
+class _Waiting:
+    """A publisher that waits too long for Kafka in its first transaction."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def landed(self, _connection: Any, _landed: Landed) -> None:
+        self.tries += 1
+        if self.tries == 1:
+            raise TransactionTimeout
+
+
+def test_publishing_that_waited_too_long_is_tried_again(reporting: Any) -> None:
+    publisher = _Waiting()
+    with closing(Worker(Settings(report=ReportSettings(writer_dsn=SecretStr(reporting.writer_dsn))))) as worker:
+        worker._publisher = publisher  # type: ignore[assignment]
+        worker._publish([([], Landed([], [], [], [], amended=False))])
+    assert publisher.tries == 2

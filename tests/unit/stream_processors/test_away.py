@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from stream_processors.database_errors import away, too_much
+from stream_processors.database_errors import away, passes, too_much
 
 pytestmark = pytest.mark.unit
 
@@ -42,3 +42,11 @@ def test_it_does_not_wait_where_waiting_changes_nothing(error: Exception) -> Non
 def test_less_at_once_may_go() -> None:
     assert too_much(errors.TransactionTimeout())
     assert not too_much(errors.IdleInTransactionSessionTimeout())
+
+
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [(errors.TransactionTimeout(), True), (errors.AdminShutdown(), True), (errors.UniqueViolation(), False)],
+)
+def test_neither_stops_a_worker(error: psycopg.Error, goes_on: bool) -> None:
+    assert passes(error) == goes_on
