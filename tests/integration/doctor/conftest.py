@@ -19,6 +19,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         product.run("up")
         with environment(CLEARSIGHT_HOME=str(product.home)):
             settings = load_settings()
-        yield World(product, settings, folder)
+        world = World(product, settings, folder)
+        world.settle()  # a task runs before it has its slot
+        yield world
     finally:
         product.run("down", "--purge")

@@ -36,7 +36,7 @@ def served(app: Any, **options: Any) -> Iterator[int]:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def simulator(world: World, ledger: str) -> Simulator:

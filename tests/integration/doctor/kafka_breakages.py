@@ -21,6 +21,7 @@ from connectors.topics import create_topics, mend_topics
 from tests.integration.doctor.world import World, breaks
 
 ABSENT = ("kafka.worker-absent", "kafka.forwarder-silent")
+LIMIT_S = 60
 LOGS, AUDIT = "clearsight.logs", "clearsight.audit"
 """Nobody reads the audit topic here, so it may go and come back."""
 
@@ -36,7 +37,7 @@ def without_audit(world: World, partitions: int | None = None) -> Iterator[None]
     try:
         if partitions:
             made = world.kafka.create_topics([NewTopic(AUDIT, partitions, 1, config=_settings_of_audit(world))])
-            made[AUDIT].result(10)
+            made[AUDIT].result(LIMIT_S)
             until(lambda: _has_audit(world), "the topic is there")
         yield
     finally:
@@ -47,11 +48,11 @@ def without_audit(world: World, partitions: int | None = None) -> Iterator[None]
 
 
 def _has_audit(world: World) -> bool:
-    return AUDIT in world.kafka.list_topics(timeout=5).topics
+    return AUDIT in world.kafka.list_topics(timeout=LIMIT_S).topics
 
 
 def _remove_audit(world: World) -> None:
-    world.kafka.delete_topics([AUDIT])[AUDIT].result(10)
+    world.kafka.delete_topics([AUDIT])[AUDIT].result(LIMIT_S)
     until(lambda: not _has_audit(world), "the topic is gone")
 
 
@@ -153,15 +154,18 @@ def broker(world: World, line: str) -> Iterator[str]:
 
 
 def without_worker(world: World, servers: str) -> Report:
-    """What is found there beside that no worker and no forwarder is; a new broker cannot tell of groups at once."""
+    """What is found there beside that no worker and no forwarder is; a new broker cannot tell of all at once."""
     kafka = {"bootstrap_servers": servers}
-    report: Report = until(lambda: _if_worker_is_missed(world.examine("kafka", kafka=kafka)), "groups are known")
+    report: Report = until(
+        lambda: _if_worker_is_missed(world.examine("kafka", kafka=kafka)), "topics and groups are known"
+    )
     report.findings[:] = [finding for finding in report.findings if finding.code not in ABSENT]
     return report
 
 
 def _if_worker_is_missed(report: Report) -> Report | None:
-    return report if any(finding.code == "kafka.worker-absent" for finding in report.findings) else None
+    codes = {finding.code for finding in report.findings}
+    return report if "kafka.worker-absent" in codes and "kafka.topic-missing" not in codes else None
 
 
 @breaks("kafka.worker-absent")
@@ -178,6 +182,7 @@ def worker_hangs(world: World) -> Report:
         return until(lambda: _with_findings(world.examine("kafka", limits=Limits(lag_s=1))), "the worker is behind")
     finally:
         os.kill(pid, signal.SIGCONT)
+        world.settle("kafka")  # one that stood for longer than its session joins its group anew
 
 
 def _with_findings(report: Report) -> Report | None:

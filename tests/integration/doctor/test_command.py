@@ -17,7 +17,7 @@ import pytest
 from connectors.kafka_facts import set_topic_settings
 from tests.integration.doctor.world import World
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 TOPIC = "clearsight.transaction"
 
@@ -28,7 +28,7 @@ def run(world: World, *arguments: str, **variables: str) -> subprocess.Completed
         env={**os.environ, "CLEARSIGHT_HOME": str(world.product.home), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert "Traceback" not in done.stderr

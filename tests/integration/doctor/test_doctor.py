@@ -19,7 +19,7 @@ from tests.integration.doctor import (
 )
 from tests.integration.doctor.world import BREAKAGES, World
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 REGISTERED = (connect_breakages, edge_breakages, kafka_breakages, mapping_breakages, report_breakages, source_breakages)
 SECRETS = re.compile(r"secret-word|change-me")

@@ -54,6 +54,15 @@ class World:
         """With `changes` in the settings, as section={name: value}."""
         return examine(settings or self.changed(**changes), areas or AREAS, limits or PATIENT)
 
+    def settle(self, *areas: str) -> None:
+        """Wait until nothing is wrong any more."""
+
+        def is_settled() -> bool:
+            report = self.examine(*areas)
+            return not (report.findings or report.consequences or report.not_checked)
+
+        until(is_settled, f"nothing is wrong with {', '.join(areas) or 'anything'}")
+
     def changed(self, mapping_file: Path | None = None, **changes: dict[str, Any]) -> Settings:
         sections = {name: getattr(self.settings, name).model_copy(update=values) for name, values in changes.items()}
         file = mapping_file or self.settings.mapping_file
