@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -93,9 +94,15 @@ def test_following_a_log_goes_on_when_it_begins_anew(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     log.write_text("before\n")
     lines = processes.followed(log)
-    with log.open("a") as file:
-        file.write("not seen: nobody has asked yet\n")
-    writer = subprocess.Popen(("sh", "-c", f"sleep 0.3; echo a >>{log}; sleep 0.5; echo b >{log}"))
-    assert next(lines) == "a\n"
+    append(log, "not seen: nobody has asked yet\n")
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(next, lines)
+        until(lambda: first.done() or append(log, "a\n"), "what is written is read")  # where it begins nobody sees
+        assert set(first.result().split()) == {"a"}
+    log.write_text("b\n")
     assert next(lines) == "b\n"
-    writer.wait()
+
+
+def append(log: Path, text: str) -> None:
+    with log.open("a") as file:
+        file.write(text)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from kit import kafka_connect
 from kit.killing import kill
+from kit.waiting import until
 
 from clearsight.errors import StackError
 from clearsight.stack import connect, jars, kafka, postgres, state
@@ -22,6 +24,8 @@ from clearsight.stack.supervisor import Stack
 from tests.integration.stack.conftest import REAL_PARTS, pid_of, processes_of, status_of
 
 pytestmark = pytest.mark.integration
+
+LIMIT_S = 60
 
 
 def ask(dsn: str, statement: str) -> object:
@@ -74,16 +78,14 @@ def test_no_password_stands_in_a_log(real_stack: Stack) -> None:
 
 
 def test_connect_offers_debezium(real_stack: Stack) -> None:
-    import httpx
-
-    plugins = httpx.get(f"{settings_of(real_stack)['connect']['url']}/connector-plugins").json()
+    plugins = kafka_connect.tell("GET", f"{settings_of(real_stack)['connect']['url']}/connector-plugins").json()
     assert "io.debezium.connector.postgresql.PostgresConnector" in {plugin["class"] for plugin in plugins}
 
 
 def test_topics_are_not_made_by_accident(real_stack: Stack) -> None:
     admin = AdminClient({"bootstrap.servers": settings_of(real_stack)["kafka"]["bootstrap_servers"]})
-    admin.list_topics("nobody.made.this", timeout=5)
-    assert "nobody.made.this" not in admin.list_topics(timeout=5).topics
+    admin.list_topics("nobody.made.this", timeout=LIMIT_S)
+    assert "nobody.made.this" not in admin.list_topics(timeout=LIMIT_S).topics
 
 
 def test_postgres_killed(real_stack: Stack) -> None:
@@ -110,16 +112,19 @@ def test_kafka_killed(real_stack: Stack) -> None:
     """Acknowledged records outlive it."""
     servers = settings_of(real_stack)["kafka"]["bootstrap_servers"]
     admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(10)
+    admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(LIMIT_S)
     producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
     for number in range(1000):
         producer.produce("kept", str(number).encode())
-    assert producer.flush(10) == 0
+    assert producer.flush(LIMIT_S) == 0
     kill(pid_of(real_stack, "kafka"))
     real_stack.up(REAL_PARTS)
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "auto.offset.reset": "earliest"})
-    consumer.subscribe(["kept"])
-    values = [record.value() for record in consumer.consume(1000, 20)]
+    consumer.assign([TopicPartition("kept", 0, 0)])
+    values: list[bytes | None] = []
+    until(
+        lambda: values.extend(read.value() for read in consumer.consume(1000, 1)) or len(values) >= 1000, "all is read"
+    )
     consumer.close()
     assert values == [str(number).encode() for number in range(1000)]
 
@@ -127,7 +132,8 @@ def test_kafka_killed(real_stack: Stack) -> None:
 def test_connect_killed(real_stack: Stack) -> None:
     kill(pid_of(real_stack, "connect"))
     real_stack.up(REAL_PARTS)
-    assert connect.answers_ok(state.load(real_stack.home).ports["connect"], "/connectors")
+    port = state.load(real_stack.home).ports["connect"]
+    until(lambda: connect.answers_ok(port, "/connectors"), "it answers")
 
 
 def test_a_changed_jar_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,6 +20,7 @@ from kit.waiting import until
 
 from clearsight.errors import StackError
 from clearsight.stack import state
+from clearsight.stack.part import Site
 from clearsight.stack.processes import birth
 from clearsight.stack.supervisor import Stack
 from tests.integration.stack.conftest import one_shot, pid_of, processes_of, service, status_of
@@ -109,7 +112,12 @@ def test_a_one_shot_that_fails_fails_the_up_and_runs_again_next_time(home: Path,
 
 
 def test_a_part_that_never_answers_is_ended_and_named(home: Path) -> None:
-    stack = Stack(home, [service("base", "echo waiting; exec sleep 600", ready_limit_s=0.3)])
+    def answers(site: Site) -> bool:
+        until(lambda: "waiting" in lines(home / "logs" / "base.log"), "it has begun")
+        return False
+
+    silent = service("base", "echo waiting; exec sleep 600", ready_limit_s=0.3)
+    stack = Stack(home, [replace(silent, ready=answers)])
     with pytest.raises(StackError, match=r"base does not answer after 0 s\n  \| waiting"):
         stack.up()
     assert processes_of(home) == []
@@ -247,7 +255,10 @@ def test_a_port_that_somebody_took_moves_and_its_users_are_started_anew(home: Pa
 def test_two_stacks_live_beside_each_other(tmp_path: Path) -> None:
     one, two = Stack(tmp_path / "one", [service("base")]), Stack(tmp_path / "two", [service("base")])
     one.up()
-    two.up()
+    with ExitStack() as held:
+        for port in state.load(one.home).ports.values():  # as its parts would
+            held.enter_context(socket.create_server(("127.0.0.1", port)))
+        two.up()
     assert not set(state.load(one.home).ports.values()) & set(state.load(two.home).ports.values())
     one.down(purge=True)
     assert status_of(two, "base").state == "running"
@@ -279,7 +290,7 @@ def test_ctrl_c_leaves_the_lock_free_and_the_part_for_the_next_up(home: Path) ->
     interrupted = start_up(home)
     until(lambda: home.exists() and status_of(stack, "base").state == "starting")
     interrupted.send_signal(signal.SIGINT)
-    interrupted.wait(10)
+    interrupted.wait(60)
     (home / "go").touch()
     stack.up()
     assert status_of(stack, "base").state == "running"
