@@ -157,10 +157,10 @@ def _records(servers: str, topic: str) -> list[bytes]:
     """Every record of the topic. Raises LandingError where Kafka does not give all of them in time."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "chaos", "enable.auto.commit": False})
     try:
-        numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        numbers = consumer.list_topics(topic, timeout=AUDIT_LIMIT_S).topics[topic].partitions
         ends: dict[int, int] = {}
         for number in numbers:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=AUDIT_LIMIT_S)
             if high > low:
                 ends[number] = high
         consumer.assign([TopicPartition(topic, number, 0) for number in ends])

@@ -29,7 +29,7 @@ def _kill(part: str, how: signal.Signals = signal.SIGKILL) -> Strike:
         process = scene.ground.process(part)
         process.send_signal(how)
         with suppress(psutil.TimeoutExpired):
-            process.wait(10)
+            process.wait(60)
 
     return strike
 
@@ -83,7 +83,7 @@ def _restart_connector(scene: Scene, random: Random) -> None:
     connect = scene.ground.settings.connect
     url = f"{connect.url}/connectors/{connect.connector_name}/restart"
     with suppress(httpx.HTTPError):  # Connect may be waiting for a broker that is away
-        httpx.post(url, params={"includeTasks": True, "onlyFailed": False}, timeout=10.0, trust_env=False)
+        httpx.post(url, params={"includeTasks": True, "onlyFailed": False}, timeout=30.0, trust_env=False)
 
 
 def _cut(database: str, who: str) -> Strike:

@@ -28,8 +28,8 @@ from clearsight.topics import TopicNames
 from connectors.debezium.source import prepare
 from connectors.topics import create_topics
 
-LIMIT_S = 20.0
-REQUEST_S = 10.0
+LIMIT_S = 60.0
+REQUEST_S = 30.0
 POLL_S = 0.1
 COPY = "report_copy"
 

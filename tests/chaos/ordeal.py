@@ -41,7 +41,7 @@ LOGS = FOLDER / "chaos-logs"
 LANDING_LIMIT_S = 60.0
 LOST_LIMIT_S = 20.0
 """What is lost never lands: how long nothing else may come until that is seen."""
-SETTLING_LIMIT_S = DEADLINE_S + 30.0
+SETTLING_LIMIT_S = DEADLINE_S + 100.0
 BETWEEN_S = (0.5, 3.0)
 """How long it goes well between two volleys."""
 

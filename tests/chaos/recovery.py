@@ -17,7 +17,7 @@ from clearsight.errors import ClearSightError, LandingError, SourceError, StackE
 from clearsight.java_trace import cause_of
 from connectors.debezium.stream import stream
 
-LIMIT_S = 150.0
+LIMIT_S = 300.0
 POLL_S = 0.3
 PATIENCE_S = 10.0
 """What was committed while a slot was lost never lands: then something later must."""
@@ -71,7 +71,7 @@ def _missing_parts(ground: Ground) -> list[str]:
 def _connector(ground: Ground) -> list[str]:
     connect = ground.settings.connect
     try:
-        answer = httpx.get(f"{connect.url}/connectors/{connect.connector_name}/status", timeout=5.0, trust_env=False)
+        answer = httpx.get(f"{connect.url}/connectors/{connect.connector_name}/status", timeout=30.0, trust_env=False)
         found: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         return [f"Kafka Connect ({type(error).__name__})"]
@@ -83,7 +83,7 @@ def _connector(ground: Ground) -> list[str]:
         _register_again(ground)
     if states[0] == "STOPPED":
         with suppress(httpx.HTTPError):
-            httpx.put(f"{connect.url}/connectors/{connect.connector_name}/resume", timeout=5.0, trust_env=False)
+            httpx.put(f"{connect.url}/connectors/{connect.connector_name}/resume", timeout=30.0, trust_env=False)
     return [f"connector and task ({'; '.join(map(_state, working))})"]
 
 

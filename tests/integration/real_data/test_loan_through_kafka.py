@@ -28,7 +28,7 @@ from stream_processors.records import RawRecord
 pytestmark = pytest.mark.integration
 
 MAPPING_FILE = Path(__file__).parents[2] / "data" / "loan.toml"
-LIMIT_S = 180
+LIMIT_S = 300
 IN_ORDER = 500
 """Records that may overtake each other, as those of the connector do. This client's queues of each partition run by themselves:
 the one with all contexts would come seconds after the rows."""
@@ -56,9 +56,9 @@ def broker(kafka: Stack, stream: list[loan.Record], loan_records: list[RawRecord
     ]
     for number, (topic, key, value) in enumerate(sent):
         if number % IN_ORDER == 0:
-            assert producer.flush(60) == 0
+            assert producer.flush(LIMIT_S) == 0
         producer.produce(topic, value, key)
-    assert producer.flush(60) == 0
+    assert producer.flush(LIMIT_S) == 0
     return address
 
 
@@ -79,7 +79,7 @@ def through_kafka(kafka: Stack, broker: str, new_report_database: Callable[[], A
         _await_landed(reporting, _ends(broker), worker)
     finally:
         worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        worker.wait(LIMIT_S)
     yield reporting
     reporting.close()
 
@@ -144,7 +144,7 @@ def _audit(broker: str) -> dict[str, int]:
     """Event id → its highest revision."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": "test", "enable.auto.commit": False})
     places = [TopicPartition(loan.NAMES.audit, number, 0) for number in range(3)]
-    ends = {place.partition: consumer.get_watermark_offsets(place, 10)[1] for place in places}
+    ends = {place.partition: consumer.get_watermark_offsets(place, LIMIT_S)[1] for place in places}
     consumer.assign(places)
     found: dict[str, int] = {}
     read = 0
