@@ -90,7 +90,7 @@ def test_runs_of_everyday_scenarios_succeed(application: ForecastApplication, ad
     before = position(admin)
     traffic = Traffic.seeded(application, Seeds(4), workers=2)
     traffic.start(Pace(400, time.monotonic()))
-    until(lambda: sum(finished_runs(admin, before).values()) >= 5, "runs finish", 30)
+    until(lambda: sum(finished_runs(admin, before).values()) >= 5, "runs finish")
     traffic.stop()
     assert finished_runs(admin, before).keys() == {"succeeded"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from kit.server import Server
+from kit.waiting import until
 
 from clearsight.proposal.catalogue import Catalogue, Table
 from clearsight.proposal.propose import propose, wanted_samples
@@ -41,6 +42,10 @@ CREATE VIEW a.view AS SELECT 1 AS one;
 CREATE MATERIALIZED VIEW a.matview AS SELECT 1 AS one;
 CREATE TEMPORARY TABLE temporary (id int);
 """
+
+
+OTHERS = b"""SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND backend_type = 'client backend'"""
 
 
 def read(dsn: str, *schemas: str) -> Catalogue:
@@ -113,6 +118,7 @@ def test_nothing_is_changed(jobs: str) -> None:
 
     def state() -> list[Any]:
         with psycopg.connect(jobs, autocommit=True) as connection:
+            until(lambda: connection.execute(OTHERS).fetchall() == [(0,)], "who was there has left its statistics")
             return [
                 connection.execute(query).fetchall()
                 for query in (
