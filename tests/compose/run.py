@@ -20,7 +20,7 @@ import psutil
 from system import Demonstration, Failed, System, expect
 
 WORKERS = ("--scale", "worker=3")
-LOOP_LIMIT_S = 150.0
+LANDING_LIMIT_S = 240.0
 IN_FULL_SWING = 500
 """Landed changes after which traffic is taken to flow."""
 UNDER_TRAFFIC = ("worker-2", "forwarder-1", "connect-1", "kafka-1", "api-1")
@@ -93,7 +93,7 @@ def killed_under_traffic(system: System) -> None:
 
 
 def _await_traffic(system: System, demo: Demonstration, before: int) -> None:
-    give_up_s = time.monotonic() + 120
+    give_up_s = time.monotonic() + LANDING_LIMIT_S
     while system.landed_changes() - before < IN_FULL_SWING:
         if not demo.runs:
             demo.figures()
@@ -128,10 +128,7 @@ def a_wrong_password_is_named(system: System) -> None:
     """The database keeps the one it was made with."""
     right = system.env_file.read_text()
     system.env_file.write_text(re.sub(r"^(WRITER_PASSWORD)=.*$", r"\1=wrong", right, flags=re.MULTILINE))
-    began_s = time.monotonic()
     words = system.up(code=1)
-    took_s = time.monotonic() - began_s
-    expect(took_s < LOOP_LIMIT_S, f"a restart loop was found after {took_s:.0f} s only")
     named = re.search(rf"^\s*{system.project}-worker-\d restarts for ever: \d+ times", words, re.MULTILINE)
     expect(named, "the looping container is not named")
     expect("password authentication failed" in words, "its error is not shown")

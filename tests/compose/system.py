@@ -18,8 +18,8 @@ import up as compose_up  # noqa: E402 - a program beside the packages
 
 UP_LIMIT_S = 900.0
 """Of one `docker/up.py`: the first one builds the image and may pull others."""
-DEMO_LIMIT_S = 300.0
-COMMAND_LIMIT_S = 120.0
+DEMO_LIMIT_S = 600.0
+COMMAND_LIMIT_S = 240.0
 
 
 class Failed(Exception):

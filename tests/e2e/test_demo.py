@@ -7,11 +7,17 @@ import socket
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from kit.product import Product
 from kit.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+AUDIT = "clearsight.audit"
+IN_FULL_SWING = 700
+"""Row changes that have landed: many enough to be in the middle of traffic, and few enough for a slow machine."""
 
 KEYS = {
     "seconds_total",
@@ -33,11 +39,11 @@ def figures(product: Product) -> Any:
     product.run("up")
     path = product.home / "demo.json"
     demo = product.start("demo", "--seed", "9107", "--seconds", "16", "--rate", "150", "--json", str(path))
-    await_landing(product)
+    await_landing(product, IN_FULL_SWING)
     for part in ("worker", "forwarder"):
         product.kill(part)
     product.run("up")
-    await_landing(product, 3500)
+    await_landing(product, 2 * IN_FULL_SWING)
     product.kill("worker")
     product.run("up")
     output, _ = demo.communicate(timeout=400)
@@ -45,24 +51,22 @@ def figures(product: Product) -> Any:
     return json.loads(path.read_text())
 
 
-def await_landing(product: Product, events: int = 1500, limit_s: float = 90) -> None:
-    """Until traffic is in full swing: that many row changes have landed."""
-    import psycopg
-
+def await_landing(product: Product, events: int) -> None:
+    """Until that many row changes have landed."""
     with psycopg.connect(product.status()["report_dsn"], autocommit=True) as connection:
 
         def landed() -> bool:
             return connection.execute("SELECT count(*) FROM rpt.fact_row_change").fetchall()[0][0] >= events
 
-        until(landed, f"{events} changes landed", limit_s, every_s=0.1)
+        until(landed, f"{events} changes landed", 180, every_s=0.1)
 
 
 def test_nothing_is_lost_and_nothing_doubled(figures: Any) -> None:
     assert set(figures) == KEYS
     assert figures["lost"] == 0
     assert figures["duplicated"] == 0
-    assert figures["changes_committed"] == figures["changes_landed"] > 3000
-    assert figures["logs_written"] == figures["logs_landed"] > 3000
+    assert figures["changes_committed"] == figures["changes_landed"] > 2 * IN_FULL_SWING
+    assert figures["logs_written"] == figures["logs_landed"] > IN_FULL_SWING
     assert figures["correlated_share"] > 0.95
 
 
@@ -104,7 +108,7 @@ def test_ask_explains_each_incident(product: Product, figures: Any) -> None:
 
 def test_the_api_and_the_page_answer(product: Product, figures: Any) -> None:
     run_id = figures["incidents"][0]["run_id"]
-    with httpx.Client(base_url=product.status()["api_url"], trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=product.status()["api_url"], trust_env=False, timeout=60) as client:
         run = client.get(f"/rca/run/{run_id}/diagnostics").raise_for_status().json()
         trail = client.get(f"/rca/scenario/{run['run']['scenario_id']}/audit-trail?limit=50").raise_for_status().json()
         correlation = client.get(f"/rca/correlation/{run['run']['correlation_id']}").raise_for_status().json()
@@ -122,19 +126,33 @@ def test_the_api_and_the_page_answer(product: Product, figures: Any) -> None:
 
 def test_the_audit_topic_has_every_event(product: Product, figures: Any) -> None:
     """Published at least once; the highest revision is the fact as it is."""
-    import psycopg
-    from confluent_kafka import Consumer, TopicPartition
-
     status = product.status()
-    consumer = Consumer(
-        {"bootstrap.servers": status["bootstrap_servers"], "group.id": "test", "enable.auto.commit": False}
-    )
+
+    def is_published() -> bool:
+        facts, newest = revisions(status["report_dsn"]), published(status["bootstrap_servers"])
+        return all(newest.get(event_id, -1) >= revision for event_id, revision in facts.items())
+
+    until(is_published, "every fact is published as it is", every_s=1)
+
+
+def revisions(dsn: str) -> dict[str, int]:
+    """Event id → the revision of its fact."""
+    with psycopg.connect(dsn) as connection:
+        return dict(
+            connection.execute(
+                "SELECT event_id::text, revision FROM rpt.fact_row_change"
+                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
+            ).fetchall()
+        )
+
+
+def published(servers: str) -> dict[str, int]:
+    """Event id → the highest revision in the audit topic."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
     newest: dict[str, int] = {}
-    partitions = consumer.list_topics("clearsight.audit").topics["clearsight.audit"].partitions
-    ends = {
-        number: consumer.get_watermark_offsets(TopicPartition("clearsight.audit", number))[1] for number in partitions
-    }
-    consumer.assign([TopicPartition("clearsight.audit", number, 0) for number in partitions])
+    partitions = consumer.list_topics(AUDIT).topics[AUDIT].partitions
+    ends = {number: consumer.get_watermark_offsets(TopicPartition(AUDIT, number))[1] for number in partitions}
+    consumer.assign([TopicPartition(AUDIT, number, 0) for number in partitions])
     left = {number for number, end in ends.items() if end}
     while left:
         for message in consumer.consume(5000, 5.0):
@@ -143,16 +161,7 @@ def test_the_audit_topic_has_every_event(product: Product, figures: Any) -> None
             if (message.offset() or 0) + 1 >= ends[message.partition() or 0]:
                 left.discard(message.partition() or 0)
     consumer.close()
-    with psycopg.connect(status["report_dsn"]) as connection:
-        facts = dict(
-            connection.execute(
-                "SELECT event_id::text, revision FROM rpt.fact_row_change"
-                " UNION ALL SELECT event_id::text, revision FROM rpt.fact_cloudwatch_log"
-            ).fetchall()
-        )
-    missing = {event_id for event_id in facts if event_id not in newest}
-    stale = {event_id for event_id, revision in facts.items() if newest.get(event_id, revision) < revision}
-    assert (missing, stale) == (set(), set())
+    return newest
 
 
 def test_the_doctor_finds_nothing_wrong(product: Product, figures: Any) -> None:

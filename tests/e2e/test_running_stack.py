@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -53,7 +54,8 @@ def query(settings: Settings, statement: str, *parameters: Any) -> list[tuple[An
 
 
 def explained(running: Product, settings: Settings, run_id: str) -> Any:
-    """The cause, once the run has landed as failed and nothing of it waits for its context any more."""
+    """The cause, once the run has landed as failed and nothing of it waits for its context any more, and changes and lines
+    have landed through its end."""
     until(
         lambda: query(
             settings,
@@ -64,8 +66,17 @@ def explained(running: Product, settings: Settings, run_id: str) -> Any:
         ),
         f"run {run_id} landed",
     )
-    cause = json.loads(running.run("why", run_id, "--json"))["cause"]
+    cause = until(lambda: answered(running, run_id), f"run {run_id} is covered")["cause"]
     return cause and {key: cause[key] for key in ("kind", "category", "node", "change_key")}
+
+
+def answered(running: Product, run_id: str) -> Any:
+    """Why the run failed; None while the answer says that what it is about has not landed through its end."""
+    why = json.loads(running.run("why", run_id, "--json"))
+    covered = why["coverage"]
+    throughs = [covered["changes"]["through"], *(group["through"] for group in covered["logs"])]
+    end = datetime.fromisoformat(why["run"]["finished_at"])
+    return why if all(through and datetime.fromisoformat(through) >= end for through in throughs) else None
 
 
 def test_ten_seeds_of_every_incident_are_explained(running: Product, settings: Settings) -> None:
@@ -86,7 +97,7 @@ def test_ten_seeds_of_every_incident_are_explained(running: Product, settings: S
 def test_an_undecodable_record_is_kept_and_the_rest_goes_on(running: Product, settings: Settings) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
     producer.produce("clearsight.forecast.inputs", b"{not json", b"key", partition=0)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     (letter,) = until(
         lambda: query(settings, "SELECT record_value, reason, topic FROM rpt.dead_letter"), "the dead letter"
     )
@@ -101,7 +112,7 @@ def test_the_databases_killed_in_the_middle(running: Product, settings: Settings
     log = running.home / "logs" / "worker.log"
     read = log.stat().st_size
     running.kill("postgres")
-    until(lambda: "again" in log.read_text()[read:], "the worker noticed")
+    until(lambda: b"again" in log.read_bytes()[read:], "the worker noticed")
     running.run("up")
     incident = json.loads(running.run("demo", "break", "validation", "--seed", "42", "--json"))
     assert explained(running, settings, incident["run_id"]) == incident["seeded_cause"]

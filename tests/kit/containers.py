@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from docker.errors import DockerException, ImageNotFound
+from kit.ports import free_port
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
@@ -27,13 +27,13 @@ from clearsight.stack.versions import IMAGES
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 HOST = "127.0.0.1"
-START_LIMIT_S = 120
+START_LIMIT_S = 240
 
 
 def missing() -> str | None:
     """Why there can be no containers here, if that is so."""
     try:
-        images = docker.from_env(timeout=5).images
+        images = docker.from_env(timeout=60).images
         for name in IMAGES.values():
             images.get(name)
     except ImageNotFound:
@@ -97,7 +97,7 @@ def services() -> Iterator[Services]:
     """Started and answering; gone afterwards."""
     testcontainers_config.ryuk_disabled = True  # its reaper is one more image; the containers end with the block
     passwords = {name: os.urandom(12).hex() for name in ROLE_PASSWORDS.values()}
-    ports = {name: _free_port() for name in IMAGES}
+    ports = {name: free_port() for name in IMAGES}
     found = Services(ports, passwords)
     with ExitStack() as stack:
         network = stack.enter_context(Network())
@@ -167,10 +167,3 @@ def _kafka_answers(found: Services) -> bool:
         return bool(client.list_topics(timeout=2).brokers)
     except KafkaException:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

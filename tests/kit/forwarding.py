@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,17 +16,13 @@ from typing import Any
 
 import boto3
 from confluent_kafka.admin import AdminClient, NewTopic
+from kit.ports import free_port
 from kit.waiting import until
 
 from clearsight.logline import ForwarderState
 from clearsight.topics import TopicNames, topics
 from connectors.cloudwatch.state import read_states
 from connectors.cloudwatch.topic_reader import KafkaTopicReader
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -39,10 +34,10 @@ def fresh_topics(servers: str) -> Iterator[TopicNames]:
     admin = AdminClient({"bootstrap.servers": servers})
     made = admin.create_topics([NewTopic(topic.name, topic.partitions, 1, config=topic.config) for topic in wanted])
     for future in made.values():
-        future.result(30)
+        future.result(60)
     yield names
     for future in admin.delete_topics(list(own)).values():
-        future.result(30)
+        future.result(60)
 
 
 def logs_client(port: int) -> Any:
@@ -129,7 +124,7 @@ class Programs:
 
     def asked(self, path: str) -> Any:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=60) as answer:
                 return json.load(answer)
         except OSError:
             return None

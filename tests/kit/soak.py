@@ -23,6 +23,8 @@ LATE = ((0.9, 200, 3_000), (0.09, 3_000, 20_000), (0.009, 20_000, 120_000), (0.0
 """Shares of lines that an application sends so many milliseconds after they happened."""
 
 BATCH_MS = 1_000
+HELD_UP_MS = 60_000
+"""Who could write nothing for longer has nothing to say of the time before: it would come later than LATE."""
 SETTLED_LIMIT_S = 900.0
 
 
@@ -99,6 +101,7 @@ class Soak:
         first = last = self.programs.simulated_now()
         while written < self.plan.events:
             now = self.programs.simulated_now()
+            last = max(last, now - HELD_UP_MS)
             if now - last < BATCH_MS:
                 time.sleep((BATCH_MS - (now - last)) / 1000 / self.plan.speed)
                 continue

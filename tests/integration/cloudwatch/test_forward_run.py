@@ -89,7 +89,7 @@ def test_kill_9_in_the_middle_loses_and_doubles_nothing(programs: Programs) -> N
         programs.servers
     ).end_offsets(programs.names.logs)
     forwarder.send_signal(signal.SIGTERM)
-    assert forwarder.wait(20) == 0
+    assert forwarder.wait(LIMIT_S) == 0
 
 
 def test_kill_9_of_the_simulator_changes_nothing_that_it_accepted(programs: Programs) -> None:
@@ -110,7 +110,7 @@ def test_kill_9_of_the_simulator_changes_nothing_that_it_accepted(programs: Prog
     assert len(programs.ledger()) == writer.written == 3_000
     assert programs.log.count(AWAY) <= 2 * 3 * len(GROUPS)
     forwarder.send_signal(signal.SIGTERM)
-    assert forwarder.wait(20) == 0
+    assert forwarder.wait(LIMIT_S) == 0
     assert "Traceback" not in programs.log
 
 
@@ -118,7 +118,7 @@ def test_kafka_away_at_start_is_one_line_with_a_mend(programs: Programs) -> None
     forwarder = programs.forwarder(
         CLEARSIGHT_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", CLEARSIGHT_FORWARDER__START_TIMEOUT_S="1"
     )
-    assert forwarder.wait(30) == 5
+    assert forwarder.wait(LIMIT_S) == 5
     said = programs.log.strip().splitlines()
     assert said[0] == "error: Kafka at 127.0.0.1:1 does not answer"
     assert said[1].startswith("  mend: ")
@@ -128,6 +128,6 @@ def test_kafka_away_at_start_is_one_line_with_a_mend(programs: Programs) -> None
 def test_a_taken_port_is_one_line_with_a_mend(programs: Programs) -> None:
     with socket.create_server(("127.0.0.1", programs.port)):
         simulator = programs.start("simulator", "--port", str(programs.port))
-        assert simulator.wait(30) == 4
+        assert simulator.wait(LIMIT_S) == 4
     assert "cannot be used" in programs.log
     assert "mend: choose another --port" in programs.log

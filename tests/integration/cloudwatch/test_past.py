@@ -69,7 +69,7 @@ def settled(programs: Programs) -> int:
 def test_a_killed_backfill_goes_on_and_doubles_nothing(programs: Programs) -> None:
     for day in range(1, 4):
         put(programs, now_ms() - day * DAY_MS, now_ms() - (day - 1) * DAY_MS - HOUR_MS, 5_000)
-    slow = {"CLEARSIGHT_FORWARDER__QUOTA_TPS": "1"}
+    slow = {"CLEARSIGHT_FORWARDER__QUOTA_TPS": "0.5"}
     command = ("forward", "backfill", "--cloudwatch-days", "4", "--json")
     first = programs.start(*command, **slow)
     until(lambda: programs.count() > 1_000, "some of it is there")
@@ -88,7 +88,8 @@ def test_a_killed_backfill_goes_on_and_doubles_nothing(programs: Programs) -> No
 
 
 def test_history_is_left_to_the_forwarder_where_that_reads_it(programs: Programs) -> None:
-    put(programs, now_ms() - 2 * DAY_MS, now_ms() - DAY_MS, 2_000)
+    put(programs, now_ms() - 48 * HOUR_MS, now_ms() - 37 * HOUR_MS, 1_000)
+    put(programs, now_ms() - 35 * HOUR_MS, now_ms() - 24 * HOUR_MS, 1_000)
     forwarder = programs.forwarder(CLEARSIGHT_FORWARDER__START_BACK_S=str(36 * 3600))
     programs.wait_until_ready()
     put(programs, now_ms() - 1_000, now_ms(), 100)
@@ -97,7 +98,7 @@ def test_history_is_left_to_the_forwarder_where_that_reads_it(programs: Programs
     assert done["delivered"] == 1_000
     until(lambda: programs.count() >= 2_100, "all is there")
     forwarder.send_signal(signal.SIGTERM)
-    assert forwarder.wait(20) == 0
+    assert forwarder.wait(60) == 0
     assert programs.published() == programs.ledger()
 
 
@@ -187,8 +188,9 @@ def test_a_group_that_may_not_be_read_keeps_no_other_from_being_read(denied: Pro
     put(denied, now_ms() - 3 * HOUR_MS, now_ms() - 2 * HOUR_MS, 50)
     denied.forwarder(CLEARSIGHT_FORWARDER__START_BACK_S=str(6 * 3600))
     until(lambda: denied.count() == 50, "the forwarder has read the history")
-    until(lambda: GROUP in denied.states() and settled(denied) > now_ms() - HOUR_MS, "it has said so")
-    span = ("--from", clock(now_ms() - 4 * HOUR_MS), "--to", clock(now_ms() - HOUR_MS), "--json")
+    end = now_ms() - HOUR_MS
+    until(lambda: GROUP in denied.states() and settled(denied) > end, "it has said so")
+    span = ("--from", clock(end - 3 * HOUR_MS), "--to", clock(end), "--json")
     found = {each["group"]: each for each in denied.run("forward", "verify", *span, exit_code=5)}
     assert (found[GROUP]["at_cloudwatch"], found[GROUP]["on_topic"], found[GROUP]["problem"]) == (50, 50, None)
     assert "has not begun" in found[OTHER]["problem"]

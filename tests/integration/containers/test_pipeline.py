@@ -41,12 +41,12 @@ def running() -> Iterator[Services]:
             yield found
         finally:
             worker.terminate()
-            worker.wait(30)
+            worker.wait(60)
 
 
 def clearsight(found: Services, *arguments: str) -> None:
     command = [sys.executable, "-m", "clearsight", *arguments]
-    done = subprocess.run(command, env=found.environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=found.environment(), capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -82,7 +82,7 @@ def test_a_change_and_a_log_line_are_joined(running: Services) -> None:
     topic, key, value = log_line(1, time.time_ns() // 1000, "scenario created", correlation_id=correlation_id)
     producer = Producer({"bootstrap.servers": running.bootstrap_servers, "partitioner": "murmur2_random"})
     producer.produce(topic, value, key)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     change = facts(
         running,
         "SELECT f.op, f.correlation_id, s.scenario_id, u.user_id FROM rpt.fact_row_change f"
@@ -101,7 +101,9 @@ def test_a_change_and_a_log_line_are_joined(running: Services) -> None:
 
 
 def test_the_password_is_not_in_connects_answers(running: Services) -> None:
-    config = httpx.get(f"{running.connect_url}/connectors/clearsight/config", trust_env=False).raise_for_status()
+    config = httpx.get(
+        f"{running.connect_url}/connectors/clearsight/config", trust_env=False, timeout=60
+    ).raise_for_status()
     assert config.json()["database.password"] == "${env:CLEARSIGHT_SOURCE_PASSWORD}"
     password = running.dsn("clearsight_cdc", "source").split(":")[2].split("@")[0]
     assert password not in config.text
