@@ -46,6 +46,8 @@ class Landed:
     lines: Comparison[str]
     correlated: int
     """Landed changes and lines with a correlation id."""
+    pending: int = 0
+    """Landed changes that wait for their context."""
 
     @property
     def lost(self) -> int:
@@ -77,8 +79,8 @@ class Reporting:
     def look(self, expected_changes: Counter[Change], expected_lines: Counter[str], since: Mark) -> Landed:
         with self._connect() as connection:
             changes = connection.execute(
-                "SELECT tx_id, table_schema || '.' || table_name, op::text, row_key, count(*), count(correlation_id)"
-                " FROM rpt.fact_row_change WHERE tx_id >= %s GROUP BY 1, 2, 3, 4",
+                "SELECT tx_id, table_schema || '.' || table_name, op::text, row_key, count(*), count(correlation_id),"
+                " count(*) FILTER (WHERE link = 'pending') FROM rpt.fact_row_change WHERE tx_id >= %s GROUP BY 1, 2, 3, 4",
                 (since.txid,),
             ).fetchall()
             lines = connection.execute(
@@ -90,6 +92,7 @@ class Reporting:
             Comparison(expected_changes, Counter({Change(*row[:4]): row[4] for row in changes})),
             Comparison(expected_lines, Counter({row[0]: row[1] for row in lines})),
             correlated=sum(row[5] for row in changes) + sum(row[2] for row in lines),
+            pending=sum(row[6] for row in changes),
         )
 
     def _connect(self) -> psycopg.Connection:
@@ -108,7 +111,8 @@ def wait_until_landed(
     poll_s: float = POLL_S,
     clock_s: Callable[[], float] = time.monotonic,
 ) -> Landed:
-    """Look until everything is there and nothing moves any more, or nothing more has come for `timeout_s`.
+    """Look until everything is there, no change waits for its context and nothing moves any more, or nothing more has come
+    for `timeout_s`.
 
     What is missing then is in the answer.
     """
@@ -120,7 +124,7 @@ def wait_until_landed(
         progress(landed)
         if before and landed.lost < before.lost:
             give_up_s = clock_s() + timeout_s
-        settled = landed.lost == 0 and landed == before
+        settled = landed.lost == landed.pending == 0 and landed == before
         if settled or clock_s() > give_up_s:
             return landed
         before = landed

@@ -16,9 +16,9 @@ FIRST = Change(7, "forecast.inputs", "u", "a")
 SECOND = Change(7, "forecast.inputs", "u", "b")
 
 
-def landed(expected: Counter[Change], found: Counter[Change], correlated: int = 0) -> Landed:
+def landed(expected: Counter[Change], found: Counter[Change], correlated: int = 0, pending: int = 0) -> Landed:
     nothing: Comparison[str] = Comparison(Counter(), Counter())
-    return Landed(Comparison(expected, found), nothing, correlated)
+    return Landed(Comparison(expected, found), nothing, correlated, pending)
 
 
 def test_all_there() -> None:
@@ -49,10 +49,12 @@ EVERYTHING = Counter([FIRST, SECOND])
 
 
 class Facts:
-    """Truth and reporting database in one; each look takes a second and finds what has landed by then."""
+    """Truth and reporting database in one; each look takes a second and finds what has landed by then. The context of
+    a change lands in second `context_s`."""
 
-    def __init__(self, *looks: Counter[Change]) -> None:
+    def __init__(self, *looks: Counter[Change], context_s: int = 0) -> None:
         self._looks = list(looks)
+        self._context_s = context_s
         self.now_s = 0.0
 
     def changes(self, since: Mark) -> Counter[Change]:
@@ -64,7 +66,7 @@ class Facts:
     def look(self, *_: Any) -> Landed:
         self.now_s += 1
         found = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
-        return landed(EVERYTHING, found)
+        return landed(EVERYTHING, found, pending=int(self.now_s < self._context_s))
 
 
 def waited(facts: Any, timeout_s: float) -> Landed:
@@ -80,3 +82,11 @@ def test_it_waits_as_long_as_more_lands() -> None:
 
 def test_it_gives_up_when_nothing_more_lands() -> None:
     assert waited(Facts(Counter([FIRST])), timeout_s=5).lost == 1
+
+
+def test_it_waits_while_a_change_waits_for_its_context() -> None:
+    assert waited(Facts(EVERYTHING, context_s=4), timeout_s=60).pending == 0
+
+
+def test_it_gives_up_on_a_context_that_does_not_come() -> None:
+    assert waited(Facts(EVERYTHING, context_s=1_000), timeout_s=5).lost == 0
