@@ -15,7 +15,7 @@ def kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:
     """
     process = psutil.Process(pid)
     process.send_signal(how)
-    until(lambda: _ended(process), f"process {pid} ended", 20, 0.01)
+    until(lambda: _ended(process), f"process {pid} ended", every_s=0.01)
 
 
 def _ended(process: psutil.Process) -> bool:

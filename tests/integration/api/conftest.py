@@ -43,7 +43,7 @@ def server() -> Iterator[Server]:
 def settings(server: Server) -> Settings:
     return Settings(
         report=ReportSettings(api_dsn=SecretStr(server.dsn("clearsight_api", "clearsight"))),
-        api=ApiSettings(pool_size=4, pool_wait_s=2.0),
+        api=ApiSettings(pool_size=4, pool_wait_s=30, statement_timeout_s=60),
     )
 
 

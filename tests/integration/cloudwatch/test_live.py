@@ -84,7 +84,7 @@ def settings(endpoint_url: str) -> Settings:
 def asked(settings: Settings, limit: int = 100, **conditions: Any) -> LiveAnswer:
     now = datetime.now(UTC)
     question = LiveQuestion(now - timedelta(hours=1), now + timedelta(seconds=1), **conditions)
-    return ask(question, list(live_places(settings, 20)), limit)
+    return ask(question, list(live_places(settings, 60)), limit)
 
 
 def messages(found: LiveAnswer) -> list[str]:
