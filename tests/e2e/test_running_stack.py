@@ -151,7 +151,7 @@ def test_what_is_wrong_is_one_line_with_a_mend(
         env={**os.environ, "CLEARSIGHT_HOME": str(running.home), variable: value},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == code, done.stderr

@@ -87,7 +87,7 @@ class Programs:
     def run(self, *arguments: str, exit_code: int = 0, **environment: str) -> Any:
         """A command to its end: what it printed, as JSON. Fails where its exit code is another one."""
         program = self.start(*arguments, output=subprocess.PIPE, **environment)
-        printed, _ = program.communicate(timeout=120)
+        printed, _ = program.communicate(timeout=240)
         assert program.returncode == exit_code, self.log
         return json.loads(printed)
 

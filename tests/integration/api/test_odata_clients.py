@@ -33,7 +33,7 @@ class Feed(NamedTuple):
     scenario_id: str
 
     def count(self, name: str) -> int:
-        answer = httpx.get(f"{self.url}{name}/$count", headers={"X-API-Key": self.key}, timeout=30)
+        answer = httpx.get(f"{self.url}{name}/$count", headers={"X-API-Key": self.key}, timeout=60)
         return int(answer.raise_for_status().text)
 
 
@@ -63,7 +63,7 @@ def _key(server: Server, role: Any, user: str | None) -> str:
 
 
 def test_odatapy_reads_every_set_to_its_end(feed: Feed) -> None:
-    transport = HttpxTransport(httpx.Client(headers={"X-API-Key": feed.key, **A_PAGE}, timeout=30))
+    transport = HttpxTransport(httpx.Client(headers={"X-API-Key": feed.key, **A_PAGE}, timeout=60))
     client = ODataClient(feed.url, transport)
     document = client.get_service_document()
     assert set(document.entity_sets) == entity_sets().keys()
@@ -95,18 +95,18 @@ def test_python_odata_reads_every_set_by_its_metadata(feed: Feed) -> None:
 
 def test_a_key_may_come_as_a_parameter_as_power_bi_sends_it(feed: Feed) -> None:
     answer = httpx.get(
-        f"{feed.url}logs?$top=2&api_key={feed.key}", headers={"Prefer": "odata.maxpagesize=1"}, timeout=30
+        f"{feed.url}logs?$top=2&api_key={feed.key}", headers={"Prefer": "odata.maxpagesize=1"}, timeout=60
     )
     assert answer.status_code == 200
     assert feed.key not in answer.text
-    following = httpx.get(f"{answer.json()['@odata.nextLink']}&api_key={feed.key}", timeout=30)
+    following = httpx.get(f"{answer.json()['@odata.nextLink']}&api_key={feed.key}", timeout=60)
     assert len(following.json()["value"]) == 1
 
 
 @pytest.mark.parametrize("path", ["", "$metadata", "runs", "runs/$count", "runs(1)", "nothing"])
 def test_without_a_key_nothing_is_told(feed: Feed, path: str) -> None:
     for key in ({}, {"X-API-Key": feed.key[:-4] + "AAAA"}):
-        answer = httpx.get(f"{feed.url}{path}", headers=key, timeout=30)
+        answer = httpx.get(f"{feed.url}{path}", headers=key, timeout=60)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
         assert answer.headers.get_list("odata-version") == ["4.0"]
@@ -115,8 +115,8 @@ def test_without_a_key_nothing_is_told(feed: Feed, path: str) -> None:
 
 def test_files_that_open_power_bi_need_a_key_too(feed: Feed) -> None:
     address = feed.url.replace("/odata/v1/", "/power-bi/clearsight-odata.pbids")
-    assert httpx.get(address, timeout=30).status_code == 401
-    told = httpx.get(address, headers={"X-API-Key": feed.key}, timeout=30)
+    assert httpx.get(address, timeout=60).status_code == 401
+    told = httpx.get(address, headers={"X-API-Key": feed.key}, timeout=60)
     assert told.json()["connections"][0]["details"]["address"]["url"] == feed.url
     assert feed.key not in told.text
 
@@ -124,7 +124,7 @@ def test_files_that_open_power_bi_need_a_key_too(feed: Feed) -> None:
 def test_a_viewer_sees_own_scenarios_only(feed: Feed) -> None:
     for name, found in entity_sets().items():
         if "scenario_key" in found.properties:
-            answer = httpx.get(f"{feed.url}{name}", headers={"X-API-Key": feed.of_nobody}, timeout=30)
+            answer = httpx.get(f"{feed.url}{name}", headers={"X-API-Key": feed.of_nobody}, timeout=60)
             assert answer.json()["value"] == [], name
 
 
@@ -132,6 +132,6 @@ def test_a_key_without_the_scope_is_refused(feed: Feed, server: Server) -> None:
     key = new_key()
     with keys.key_table(server.dsn("clearsight_owner", "clearsight")) as connection:
         keys.add(connection, key, "admin", None, ["rca"], "no feed", "test", datetime.now(UTC) + timedelta(hours=1))
-    answer = httpx.get(feed.url, headers={"X-API-Key": key.text}, timeout=30)
+    answer = httpx.get(feed.url, headers={"X-API-Key": key.text}, timeout=60)
     assert answer.status_code == 403
     assert "odata" in answer.json()["error"]["message"]

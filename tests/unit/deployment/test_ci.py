@@ -15,9 +15,10 @@ from kit.waiting import until
 pytestmark = pytest.mark.unit
 
 SCRIPTS = Path(__file__).resolve().parents[3] / ".ci"
+LIMIT_S = 120
 ENGINE = """#!/usr/bin/env bash
 case $1 in
-  start) touch "$RUNNING"; if [[ -n ${HANG:-} ]]; then touch "$HANG"; sleep 60; fi ;;
+  start) touch "$RUNNING"; if [[ -n ${HANG:-} ]]; then touch "$HANG"; sleep 600; fi ;;
   stop) rm -f "$RUNNING" ;;
 esac
 """
@@ -70,7 +71,7 @@ def running(checkout: Path) -> Path:
 def engine(checkout: Path, what: str) -> str:
     script = checkout / ".ci" / "engine"
     done = subprocess.run(
-        [script, what], env=environment(checkout), capture_output=True, text=True, check=True, timeout=20
+        [script, what], env=environment(checkout), capture_output=True, text=True, check=True, timeout=LIMIT_S
     )
     return done.stdout.strip()
 
@@ -91,7 +92,9 @@ def test_one_that_ran_before_is_left(checkout: Path) -> None:
 
 def test_a_run_says_how_long_each_part_took_and_ends_its_engine(checkout: Path) -> None:
     script = checkout / ".ci" / "run"
-    done = subprocess.run([script], env=environment(checkout), capture_output=True, text=True, check=True, timeout=20)
+    done = subprocess.run(
+        [script], env=environment(checkout), capture_output=True, text=True, check=True, timeout=LIMIT_S
+    )
     for part in ("check", "container engine", "test", "test-compose"):
         assert f"\n{part} took " in f"\n{done.stdout}"
     assert not running(checkout).exists()
@@ -105,7 +108,7 @@ def test_an_interrupted_start_ends_it_too(checkout: Path, tmp_path: Path) -> Non
     )  # fmt: skip
     until(hangs.exists)
     os.killpg(run.pid, signal.SIGINT)
-    assert run.wait(timeout=20) != 0
+    assert run.wait(timeout=LIMIT_S) != 0
     until(lambda: not running(checkout).exists())
 
 
@@ -118,7 +121,7 @@ def failed_in(checkout: Path, *tests: str) -> None:
 
 def run_with_a_failure(checkout: Path, again: int) -> subprocess.CompletedProcess[str]:
     environ = environment(checkout, FAILS="test", AGAIN=str(again))
-    return subprocess.run([checkout / ".ci" / "run"], env=environ, capture_output=True, text=True, timeout=60)
+    return subprocess.run([checkout / ".ci" / "run"], env=environ, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def test_what_passes_alone_is_named(checkout: Path) -> None:
