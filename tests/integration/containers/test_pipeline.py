@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from confluent_kafka import Producer
+from kit import kafka_connect
 from kit.containers import Services, missing, services
 from kit.debezium import log_line
 from kit.waiting import until
@@ -101,9 +101,7 @@ def test_a_change_and_a_log_line_are_joined(running: Services) -> None:
 
 
 def test_the_password_is_not_in_connects_answers(running: Services) -> None:
-    config = httpx.get(
-        f"{running.connect_url}/connectors/clearsight/config", trust_env=False, timeout=60
-    ).raise_for_status()
+    config = kafka_connect.tell("GET", f"{running.connect_url}/connectors/clearsight/config")
     assert config.json()["database.password"] == "${env:CLEARSIGHT_SOURCE_PASSWORD}"
     password = running.dsn("clearsight_cdc", "source").split(":")[2].split("@")[0]
     assert password not in config.text
