@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "docker"))
+sys.path[:0] = [str(ROOT / "docker"), str(ROOT / "tests")]
 
 import up as compose_up  # noqa: E402 - a program beside the packages
+from kit.ports import free_port  # noqa: E402
 
 UP_LIMIT_S = 900.0
 """Of one `docker/up.py`: the first one builds the image and may pull others."""
@@ -36,7 +36,7 @@ class System:
 
     def __init__(self, folder: Path) -> None:
         self.project = f"clearsight-test-{os.getpid()}"
-        self.port = _free_port()
+        self.port = free_port()
         self.env_file = folder / ".env"
         os.environ.update(
             COMPOSE_PROJECT_NAME=self.project,
@@ -162,10 +162,3 @@ class Demonstration:
     def end(self) -> None:
         self._process.terminate()
         self._process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
