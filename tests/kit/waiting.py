@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 
 
 def until(
-    condition: Callable[[], Found], what: str = "the condition", limit_s: float = 60, every_s: float = 0.05
+    condition: Callable[[], Found], what: str = "the condition", limit_s: float = 120, every_s: float = 0.05
 ) -> Found:
     """What the condition gives once it is true. Fails the test where it never is."""
     give_up_s = time.monotonic() + limit_s
