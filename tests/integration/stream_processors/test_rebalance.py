@@ -233,8 +233,9 @@ def test_what_fails_while_partitions_are_dealt_ends_the_worker_with_its_reason(
 
 def test_a_worker_that_stops_while_kafka_is_frozen(servers: str, stack: Stack, report_database: Any) -> None:
     """It ends without leaving its group."""
-    AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(TOPIC, 1, 1)])
-    reader = Reader(servers, report_database.writer_dsn, "frozen", TOPIC)
+    topic = "of.a.frozen.kafka"
+    fill(servers, topic, 0)
+    reader = Reader(servers, report_database.writer_dsn, "frozen", topic)
     until(lambda: reader.source.assigned)
     kafka = state.load(stack.home).processes["kafka"].pid
     os.kill(kafka, signal.SIGSTOP)
