@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
+from clearsight.demo import incidents
 from clearsight.demo.application import ForecastApplication, connect
 from clearsight.demo.incident_plans import NAMES, Name, plan_incident
 from clearsight.demo.incidents import SeededIncident, seeded
@@ -122,6 +125,25 @@ def test_the_deadlock_is_told_with_both_transactions(demo: Demo) -> None:
     assert line["node"] == incident.seeded_cause.node
     assert f"waits for ShareLock on transaction {incident.seeded_cause.change_key.split('/')[1]};" in line["exception"]
     assert line["exception"].count("waits for ShareLock on transaction") == 2
+
+
+def test_a_session_that_comes_too_late_for_the_deadlock_is_there_for_the_next_run(
+    demo: Demo, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL looks for a deadlock on the run's side once, a second after it began to wait."""
+    waits, late_s = incidents._wait_until_somebody_waits, [1.5, 0.0]
+
+    def wait(connection: Connection) -> None:
+        waits(connection)
+        time.sleep(late_s.pop(0))
+
+    monkeypatch.setattr(incidents, "_wait_until_somebody_waits", wait)
+    incident = demo.seeded("database", 12, round_=1)
+    assert late_s == []
+    assert incident.failure.node == incident.seeded_cause.node
+    query = "SELECT status FROM forecast.runs WHERE scenario_id = %s ORDER BY started_at"
+    statuses = admin.execute(query, (incident.scenario_id,)).fetchall()
+    assert statuses == [("succeeded",), ("succeeded",), ("failed",)]
 
 
 def test_all_lines_of_a_failing_run_share_its_correlation_id(demo: Demo, admin: psycopg.Connection) -> None:
