@@ -28,8 +28,12 @@ class Backoff:
         self._said = error.message
         return f"{error.message}; {error.mend}" if error.mend else error.message
 
+    def succeeded_in_part(self) -> None:
+        """Something works, what failed may not: the next failure waits as little as a first one, and is not said again."""
+        self._wait_s, self._due = FIRST_S, 0.0
+
     def succeeded(self) -> str | None:
         """The line to log after failures; None when all was well before."""
-        self._wait_s, self._due = FIRST_S, 0.0
+        self.succeeded_in_part()
         said, self._said = self._said, None
         return f"works again, after: {said}" if said else None

@@ -170,7 +170,9 @@ class Forwarder:
             return self._set_aside(pull, error)
         if polled is None:
             return True
-        if not pull.progress.is_failing and (message := backoff.succeeded()):
+        if pull.progress.is_failing:
+            backoff.succeeded_in_part()
+        elif message := backoff.succeeded():
             log.warning("%s: %s", pull.name, message)
         self._health.settled(pull.name, pull.progress.through, pull.swept())
         self._checkpoint(pull)

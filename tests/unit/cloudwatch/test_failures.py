@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from clearsight.errors import ClearSightError
 from clearsight.settings import ForwarderSettings
 from connectors.cloudwatch import lease, serving
-from connectors.cloudwatch.backoff import LONGEST_S, Backoff
+from connectors.cloudwatch.backoff import FIRST_S, LONGEST_S, Backoff
 from connectors.cloudwatch.client import CloudWatch, CloudWatchFailure
 from connectors.cloudwatch.clock import ScaledClock
 from connectors.cloudwatch.forwarder import PARKED_S
@@ -515,6 +515,18 @@ def test_a_tier_that_always_fails_makes_it_unhealthy_while_the_hot_one_is_read(
     bench.service.refuses_before = None
     until(is_read, "the other tiers are read")
     until(lambda: bench.cycles(1, every_ms=1_000) or bench.health.report()[0], "it is healthy again")
+
+
+def test_what_works_in_part_is_told_once_and_waits_little() -> None:
+    backoff = Backoff()
+    assert backoff.failed(ClearSightError("away"), 0.0)
+    assert backoff.failed(ClearSightError("away"), 1.0) is None
+    backoff.succeeded_in_part()
+    assert backoff.due(1.0)
+    assert backoff.failed(ClearSightError("away"), 2.0) is None
+    assert not backoff.due(2.0)
+    assert backoff.due(2.0 + FIRST_S)
+    assert backoff.succeeded() == "works again, after: away"
 
 
 def test_waits_grow_and_end() -> None:
