@@ -8,7 +8,6 @@ decides. Before either says so, it joins once more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from psycopg import Connection, Cursor
@@ -96,21 +95,20 @@ class Closing:
     """Closes in turns, as much in one as a transaction has time for: how many runs are behind a correlation id nobody knows
     before."""
 
-    def __init__(self, mapping: Mapping, deadline_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, mapping: Mapping, deadline_s: float) -> None:
         self._mapping = mapping
         self._deadline_s = deadline_s
-        self._clock_s = clock_s
         self._at_once = _AT_ONCE
 
     def turn(self, connection: Connection[Any]) -> Closed:
         """Raises TransactionTimeout where it was too much; the next turn takes less."""
-        began_s = self._clock_s()
+        began_s = time.monotonic()
         try:
             closed = close_overdue(connection, self._mapping, self._deadline_s, self._at_once)
         except TransactionTimeout:
             self._at_once = max(1, self._at_once // 8)
             raise
-        if self._clock_s() - began_s < _QUICK_S:
+        if time.monotonic() - began_s < _QUICK_S:
             self._at_once = min(_AT_ONCE, self._at_once * 2)
         return closed
 

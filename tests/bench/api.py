@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from bench.ground import Ground, arguments, ground, phase, run
 from history.fill import fill
 from history.wide import wide
 from kit.asked import Asked, answers
+from kit.ports import free_port
 
 from clearsight.errors import StackError
 from clearsight.keys import new_key
@@ -186,7 +186,7 @@ def _throughput(port: int, peer_port: int, headers: dict[str, str], pages: list[
 
 @contextmanager
 def api_process(folder: Path, settings: Settings) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     environment = {
         "CLEARSIGHT_HOME": str(folder),
         "CLEARSIGHT_API__AUTH": "keys",
@@ -205,7 +205,7 @@ def _peer(folder: Path, settings: Settings, pages: list[str], asked: dict[str, l
     dsn = required(settings.report.owner_dsn, "report.owner_dsn")
     given = folder / "questions"
     given.write_bytes(pickle.dumps({"dsn": dsn, "questions": questions, "size": POOL}))
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "bench.api_peer", str(port), str(given)]
     with _process(command, {}, f"http://127.0.0.1:{port}/page/0"):
         yield port
@@ -249,13 +249,6 @@ def key_of(settings: Settings, *scopes: str) -> str:
 
 def _connect(dsn: Any, *, autocommit: bool = True) -> psycopg.Connection[Any]:
     return psycopg.connect(dsn.get_secret_value(), autocommit=autocommit, options="-c timezone=UTC -c jit=off")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -100,13 +100,8 @@ def test_what_is_overdue_is_closed_in_turns(reporting: Any) -> None:
 
 def turn(overdue: Closing, reporting: Any) -> None:
     """As a worker takes one: what was too much is tried again."""
-    connection = hurried(reporting)
-    try:
+    with hurried(reporting) as connection, suppress(TransactionTimeout):
         overdue.turn(connection)
-    except TransactionTimeout:
-        pass
-    finally:
-        connection.close()
 
 
 class _Waiting:
